@@ -47,7 +47,7 @@ mod tests {
 
     #[test]
     #[cfg(target_os = "linux")]
-    fn it_is_the_time_since_boot_and_goes_on() {
+    fn it_is_the_time_since_boot_and_increases() {
         let uptime = std::fs::read_to_string("/proc/uptime").expect("Linux");
         let uptime: f64 = uptime
             .split(' ')

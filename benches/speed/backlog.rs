@@ -198,16 +198,16 @@ impl Backlog {
         let other = Server::hookfast(&database.url, "worker", Some(config.path())).await?;
         let before = postgres.processor();
         let start = Instant::now();
-        let (brought, _) =
+        let (result, _) =
             load::open_loop(victim.address, &orders, 16, (start, WARM), &schedule).await?;
         anyhow::ensure!(
-            brought.others.is_empty(),
+            result.others.is_empty(),
             "other answers: {}",
-            brought.others()
+            result.others()
         );
         let deadline = Instant::now() + PATIENCE;
         while Instant::now() < deadline
-            && brought
+            && result
                 .acknowledged
                 .iter()
                 .any(|&number| arrivals.at(number).is_none())
@@ -219,7 +219,7 @@ impl Backlog {
             .zip(before)
             .map_or(f64::NAN, |(now, then)| (now - then).as_secs_f64());
         let mut times = crate::figures::Times::default();
-        for &number in &brought.acknowledged {
+        for &number in &result.acknowledged {
             let at = schedule
                 .get(usize::try_from(number)?)
                 .copied()
@@ -243,7 +243,7 @@ impl Backlog {
             milliseconds(ready),
             milliseconds(rescued),
             milliseconds(stopping.elapsed()),
-            used * 1e6 / brought.acknowledged.len() as f64,
+            used * 1e6 / result.acknowledged.len() as f64,
         ])
     }
 }

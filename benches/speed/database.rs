@@ -65,7 +65,7 @@ impl Postgres {
 
     /// Prints the settings that influence the figures.
     async fn describe(&self) -> anyhow::Result<()> {
-        const ASKED: [&str; 6] = [
+        const SETTINGS: [&str; 6] = [
             "server_version",
             "fsync",
             "synchronous_commit",
@@ -75,7 +75,7 @@ impl Postgres {
         ];
         let mut connection = self.connect().await?;
         let mut found = Vec::new();
-        for name in ASKED {
+        for name in SETTINGS {
             let value: String = sqlx::query_scalar("SELECT current_setting($1)")
                 .bind(name)
                 .fetch_one(&mut connection)
@@ -157,8 +157,8 @@ impl Database {
     /// The number of transactions committed in this database so far.
     pub(crate) async fn transactions(&self) -> anyhow::Result<i64> {
         let mut connection = self.connect().await?;
-        let asked = "SELECT xact_commit FROM pg_stat_database WHERE datname = current_database()";
-        let transactions = sqlx::query(asked)
+        let query = "SELECT xact_commit FROM pg_stat_database WHERE datname = current_database()";
+        let transactions = sqlx::query(query)
             .fetch_one(&mut connection)
             .await?
             .try_get(0)?;

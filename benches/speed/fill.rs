@@ -138,7 +138,7 @@ impl Load {
         let windows = self
             .watch(&server, &acknowledged, &database, seconds, snapshot)
             .await?;
-        let mut brought = loading.await??;
+        let mut result = loading.await??;
         let (sent, drained) = drain(&server, &acknowledged).await?;
         let cost = meter.read(sent)?;
 
@@ -152,15 +152,12 @@ impl Load {
             table.row([whole(window.at)].into_iter().chain(cells));
         }
         table.print();
-        let (p50, p99) = (
-            brought.times.percentile(0.5),
-            brought.times.percentile(0.99),
-        );
+        let (p50, p99) = (result.times.percentile(0.5), result.times.percentile(0.99));
         say(&format!(
             "  request to 200: p50 {} ms, p99 {} ms; other answers: {}",
             fine(p50),
             fine(p99),
-            brought.others()
+            result.others()
         ));
         say(&format!("  acknowledged {sent}; {drained}\n  {cost}"));
         server.stop().await?;

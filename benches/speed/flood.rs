@@ -113,7 +113,7 @@ impl Flood {
         ]);
         table.row([
             "genuine request before".to_owned(),
-            told(&before),
+            described(&before),
             "200".to_owned(),
         ]);
         table.row([
@@ -123,7 +123,7 @@ impl Flood {
         ]);
         table.row([
             "genuine request after".to_owned(),
-            told(&after),
+            described(&after),
             "200".to_owned(),
         ]);
         table.row(["ms until then".to_owned(), fine(back), String::new()]);
@@ -140,7 +140,7 @@ impl Flood {
     }
 }
 
-fn told(answer: &anyhow::Result<u16>) -> String {
+fn described(answer: &anyhow::Result<u16>) -> String {
     answer
         .as_ref()
         .map_or_else(ToString::to_string, u16::to_string)

@@ -34,12 +34,12 @@ impl Idle {
         let config = config::one_handler(receiver::start(None)?, 32)?;
         let server = Server::hookfast(&database.url, "ingress,worker", Some(config.path())).await?;
         tokio::time::sleep(SETTLE).await;
-        let (before, asked) = (server.usage()?, database.transactions().await?);
+        let (before, transactions) = (server.usage()?, database.transactions().await?);
         let length = Duration::from_secs(self.seconds);
         tokio::time::sleep(length).await;
-        let (after, asked_then) = (server.usage()?, database.transactions().await?);
+        let (after, transactions_then) = (server.usage()?, database.transactions().await?);
         let busy = (after.processor - before.processor).as_secs_f64() / length.as_secs_f64();
-        let asked = (asked_then - asked) as f64 / length.as_secs_f64();
+        let transactions = (transactions_then - transactions) as f64 / length.as_secs_f64();
 
         let mut table = Table::of(&["", "figure", "aimed at"]);
         table.row([
@@ -57,7 +57,11 @@ impl Idle {
             fine(busy * 100.0),
             "next to none".to_owned(),
         ]);
-        table.row(["transactions/s".to_owned(), fine(asked), String::new()]);
+        table.row([
+            "transactions/s".to_owned(),
+            fine(transactions),
+            String::new(),
+        ]);
         table.print();
         server.stop().await?;
         postgres.discard(database).await

@@ -156,23 +156,20 @@ impl Ingest {
         let orders = Arc::new(Orders::new());
         let counted = Arc::new(AtomicU64::new(0));
         let meter = Meter::start(&server, postgres)?;
-        let mut brought =
+        let mut result =
             load::closed_loop(server.address, &orders, self.connections, times, &counted).await?;
-        if !brought.others.is_empty() {
+        if !result.others.is_empty() {
             say(&format!(
                 "  {}: not acknowledged: {}",
                 contestant.name(),
-                brought.others()
+                result.others()
             ));
         }
         let cost = meter.read(counted.load(Ordering::Relaxed))?;
         server.stop().await?;
         postgres.discard(database).await?;
-        let rate = brought.times.len() as f64 / times.1.as_secs_f64();
-        let (p50, p99) = (
-            brought.times.percentile(0.5),
-            brought.times.percentile(0.99),
-        );
+        let rate = result.times.len() as f64 / times.1.as_secs_f64();
+        let (p50, p99) = (result.times.percentile(0.5), result.times.percentile(0.99));
         Ok(Run {
             rate,
             p50,

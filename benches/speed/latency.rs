@@ -71,7 +71,7 @@ impl Latency {
         let server = Server::hookfast(&database.url, "ingress,worker", Some(config.path())).await?;
         let meter = Meter::start(&server, postgres)?;
         let start = Instant::now();
-        let (mut brought, late) = load::open_loop(
+        let (mut result, late) = load::open_loop(
             server.address,
             &orders,
             self.connections,
@@ -79,11 +79,11 @@ impl Latency {
             &schedule,
         )
         .await?;
-        wait_for(&arrivals, &brought.acknowledged).await;
-        let cost = meter.read(brought.acknowledged.len() as u64)?;
+        wait_for(&arrivals, &result.acknowledged).await;
+        let cost = meter.read(result.acknowledged.len() as u64)?;
 
         let (mut handled, mut lost) = (Times::default(), 0);
-        for &number in &brought.acknowledged {
+        for &number in &result.acknowledged {
             let at = usize::try_from(number)
                 .ok()
                 .and_then(|n| schedule.get(n))
@@ -99,7 +99,7 @@ impl Latency {
         }
         let mut table = Table::of(&["ms", "p50", "p99", "p99.9", "aimed at"]);
         for (name, times, target) in [
-            ("request to 200", &mut brought.times, ""),
+            ("request to 200", &mut result.times, ""),
             ("request to handler", &mut handled, "p50 < 8, p99 < 30"),
         ] {
             let cells = [0.5, 0.99, 0.999].map(|share| fine(times.percentile(share)));
@@ -114,8 +114,8 @@ impl Latency {
         say(&format!(
             "  sent {}, acknowledged {}, other answers: {}; lost {lost}, handled twice {} (aimed at: 0, 0)",
             schedule.len(),
-            brought.acknowledged.len(),
-            brought.others(),
+            result.acknowledged.len(),
+            result.others(),
             arrivals.repeated()
         ));
         say(&format!(

@@ -18,7 +18,7 @@ const PAUSE: Duration = Duration::from_millis(10);
 
 /// The result of a load.
 #[derive(Default)]
-pub(crate) struct Brought {
+pub(crate) struct LoadResult {
     /// From the request to the 200. In the open loop, from the moment when it should have been
     /// sent.
     pub(crate) times: Times,
@@ -28,7 +28,7 @@ pub(crate) struct Brought {
     pub(crate) others: BTreeMap<String, u64>,
 }
 
-impl Brought {
+impl LoadResult {
     fn append(&mut self, other: Self) {
         self.times.append(other.times);
         self.acknowledged.extend(other.acknowledged);
@@ -83,7 +83,7 @@ pub(crate) async fn closed_loop(
     connections: usize,
     (warm, measured): (Duration, Duration),
     acknowledged: &Arc<AtomicU64>,
-) -> anyhow::Result<Brought> {
+) -> anyhow::Result<LoadResult> {
     let from = Instant::now() + warm;
     let until = from + measured;
     let mut running = JoinSet::new();
@@ -94,7 +94,7 @@ pub(crate) async fn closed_loop(
         };
         let (orders, acknowledged) = (orders.clone(), acknowledged.clone());
         running.spawn(async move {
-            let (mut brought, mut request) = (Brought::default(), Vec::new());
+            let (mut result, mut request) = (LoadResult::default(), Vec::new());
             while Instant::now() < until {
                 orders.write(orders.next(), &mut request);
                 let begun = Instant::now();
@@ -103,16 +103,16 @@ pub(crate) async fn closed_loop(
                         let ended = Instant::now();
                         acknowledged.fetch_add(1, Ordering::Relaxed);
                         if ended >= from && ended <= until {
-                            brought.times.add(ended - begun);
+                            result.times.add(ended - begun);
                         }
                     }
                     other => {
-                        brought.other(other);
+                        result.other(other);
                         tokio::time::sleep(PAUSE).await;
                     }
                 }
             }
-            brought
+            result
         });
     }
     gather(running).await
@@ -143,7 +143,7 @@ pub(crate) async fn open_loop(
     connections: usize,
     (start, warm): (Instant, Duration),
     schedule: &Arc<Vec<Duration>>,
-) -> anyhow::Result<(Brought, Duration)> {
+) -> anyhow::Result<(LoadResult, Duration)> {
     let due = Arc::new(Semaphore::new(0));
     let pacer = pace(start, schedule.clone(), due.clone());
     let mut running = JoinSet::new();
@@ -154,7 +154,7 @@ pub(crate) async fn open_loop(
         };
         let (orders, due, schedule) = (orders.clone(), due.clone(), schedule.clone());
         running.spawn(async move {
-            let (mut brought, mut request) = (Brought::default(), Vec::new());
+            let (mut result, mut request) = (LoadResult::default(), Vec::new());
             while let Ok(permit) = due.acquire().await {
                 permit.forget();
                 let number = orders.next();
@@ -164,21 +164,21 @@ pub(crate) async fn open_loop(
                 orders.write(number, &mut request);
                 match caller.exchange(&request).await {
                     Ok(200) => {
-                        brought.acknowledged.push(number);
+                        result.acknowledged.push(number);
                         if at >= warm {
-                            brought.times.add(start.elapsed().saturating_sub(at));
+                            result.times.add(start.elapsed().saturating_sub(at));
                         }
                     }
-                    other => brought.other(other),
+                    other => result.other(other),
                 }
             }
-            brought
+            result
         });
     }
-    let brought = gather(running).await?;
+    let result = gather(running).await?;
     let latest = tokio::task::spawn_blocking(move || pacer.join()).await?;
     Ok((
-        brought,
+        result,
         latest.map_err(|_| anyhow::anyhow!("the pacer panicked"))?,
     ))
 }
@@ -206,10 +206,10 @@ fn pace(
     })
 }
 
-async fn gather(mut running: JoinSet<Brought>) -> anyhow::Result<Brought> {
-    let mut all = Brought::default();
-    while let Some(brought) = running.join_next().await {
-        all.append(brought?);
+async fn gather(mut running: JoinSet<LoadResult>) -> anyhow::Result<LoadResult> {
+    let mut all = LoadResult::default();
+    while let Some(result) = running.join_next().await {
+        all.append(result?);
     }
     Ok(all)
 }

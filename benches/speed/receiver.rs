@@ -33,7 +33,7 @@ impl Arrivals {
         Arc::new(Self { start, orders })
     }
 
-    fn came(&self, body: &[u8]) {
+    fn arrived(&self, body: &[u8]) {
         let nanoseconds = u64::try_from(self.start.elapsed().as_nanos()).unwrap_or(u64::MAX);
         let Some((at, times)) = orders::number(body).and_then(|number| self.orders.get(number))
         else {
@@ -91,7 +91,7 @@ async fn receive(mut stream: TcpStream, arrivals: Option<Arc<Arrivals>>) -> std:
     loop {
         while let Some((body, end)) = whole(&buffer) {
             if let Some(arrivals) = &arrivals {
-                arrivals.came(&buffer[body..end]);
+                arrivals.arrived(&buffer[body..end]);
             }
             buffer.drain(..end);
             stream.write_all(DONE).await?;

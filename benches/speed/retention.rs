@@ -75,7 +75,7 @@ impl Retention {
             "p50",
             "p99",
             "p99.9",
-            "days gone",
+            "purged days",
             "with survivors",
             "took",
         ]);
@@ -107,14 +107,14 @@ impl Retention {
                     (start, WARM),
                     &schedule,
                 );
-                let (loaded, left) = tokio::join!(loading, leave(&database, &mut alone, with));
-                let (mut brought, left) = (loaded?.0, left?);
+                let (loaded, left) = tokio::join!(loading, purge(&database, &mut alone, with));
+                let (mut result, left) = (loaded?.0, left?);
                 anyhow::ensure!(
-                    brought.others.is_empty(),
+                    result.others.is_empty(),
                     "other answers: {}",
-                    brought.others()
+                    result.others()
                 );
-                let times = [0.5, 0.99, 0.999].map(|share| brought.times.percentile(share));
+                let times = [0.5, 0.99, 0.999].map(|share| result.times.percentile(share));
                 let (name, gone) = match &left {
                     None => ("without", [String::new(), String::new(), String::new()]),
                     Some((days, survivors, took)) => (
@@ -196,7 +196,7 @@ async fn prepare(database: &Database) -> anyhow::Result<PgConnection> {
 
 /// Runs retention once the load is warm, as the maintenance does once an hour. Returns the number
 /// of purged days, the number of days with survivors, and how long it took.
-async fn leave(
+async fn purge(
     database: &Database,
     alone: &mut PgConnection,
     with: bool,

@@ -95,7 +95,7 @@ impl Server {
         let deadline = Instant::now() + START;
         while Instant::now() < deadline {
             if let Some(status) = self.child.try_wait()? {
-                bail!("the server ended at once ({status}); what it said is above");
+                bail!("the server ended at once ({status}); its output is above");
             }
             if let Ok(mut connection) = Connection::open(self.admin).await
                 && connection.get(path).await.is_ok_and(|status| status == 200)
@@ -115,7 +115,7 @@ impl Server {
                 let status = status?;
                 anyhow::ensure!(
                     status.success(),
-                    "the server ended with a failure ({status}); what it said is above"
+                    "the server ended with a failure ({status}); its output is above"
                 );
                 Ok(())
             }

@@ -13,8 +13,8 @@ use crate::domain::{IdempotencyKey, Origin, SourceName, Verdict};
 use crate::sources::{SourceKind, Verified, VerifiedRequest, airalo::Airalo};
 use crate::store::{
     Connection, Database, DatabaseClock, ExpectedOrder, NewEvent, Role, SourceId, StoreError,
-    make_orders_due, order_is_missing, order_is_of_request, order_was_looked_for,
-    orders_of_other_requests, take_due_orders,
+    make_orders_due, order_is_missing, order_is_of_request, orders_of_other_requests,
+    schedule_order_check, take_due_orders,
 };
 use crate::throttle::throttled;
 use serde_json::json;
@@ -40,7 +40,7 @@ pub struct Account {
     pub source: SourceName,
     /// The client of the account's API.
     pub client: Arc<Client>,
-    /// How often overdue orders are looked for. After a search, an order is due again after this
+    /// How often overdue orders are searched. After a search, an order is due again after this
     /// time, and less often with each search.
     pub every: Duration,
 }
@@ -52,7 +52,7 @@ pub struct Finding {
     pub source: String,
     /// The request id of the order, if it is known.
     pub request_id: Option<String>,
-    /// The description by which the order was looked for.
+    /// The description by which the order was searched.
     pub description: String,
     /// What the search found.
     pub found: Found,
@@ -125,14 +125,14 @@ impl Reconciler {
         }
     }
 
-    /// Looks once for each order of a source that has no result, even if it is not overdue.
+    /// Searches once for each order of a source that has no result, even if it is not overdue.
     ///
     /// # Errors
     /// If the database cannot be queried.
-    pub async fn look_now(&self, source: &str) -> Result<Vec<Finding>, StoreError> {
+    pub async fn reconcile_now(&self, source: &str) -> Result<Vec<Finding>, StoreError> {
         let due = make_orders_due(&self.pool, source).await?;
         let mut findings = Vec::new();
-        // An order that was just looked for is due again later, after the others.
+        // An order that was just searched is due again later, after the others.
         while (findings.len() as u64) < due {
             let round = self.round().await?;
             if round.is_empty() {
@@ -149,11 +149,11 @@ impl Reconciler {
         for (id, account) in &self.accounts {
             // If this loop fails, the orders that remain are due again soon.
             for order in take_due_orders(&self.pool, &[*id], BATCH).await? {
-                let found = self.look(*id, account, &order, &mut connection).await?;
+                let found = self.search(*id, account, &order, &mut connection).await?;
                 if let Found::Nothing(why) = &found {
                     order_is_missing(&self.pool, order.id, why).await?;
                 }
-                order_was_looked_for(&self.pool, order.id, account.every).await?;
+                schedule_order_check(&self.pool, order.id, account.every).await?;
                 let ExpectedOrder {
                     source,
                     request_id,
@@ -174,7 +174,7 @@ impl Reconciler {
         Ok(findings)
     }
 
-    async fn look(
+    async fn search(
         &self,
         id: SourceId,
         account: &Account,

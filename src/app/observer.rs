@@ -15,7 +15,7 @@ impl Observer for Counting {
         self.0.unserved(source, reason);
     }
 
-    fn readmitted(&self, source: &str, verdict: &'static str) {
+    fn reverified(&self, source: &str, verdict: &'static str) {
         self.0.accepted_later(source, verdict);
     }
 

@@ -217,7 +217,7 @@ impl App {
         let maintenance = tokio::spawn(maintenance.run(ended.clone()));
         let announcer = tokio::spawn(shared.announcer.clone().run(database.clone()));
         tokio::spawn(
-            ended.clone().run_until_cancelled_owned(say_when_ready(
+            ended.clone().run_until_cancelled_owned(log_when_ready(
                 database.clone(),
                 shared.readiness.clone(),
             )),
@@ -241,7 +241,7 @@ impl App {
 }
 
 /// Logs once when the process becomes ready for the first time.
-async fn say_when_ready(database: Database, readiness: Readiness) {
+async fn log_when_ready(database: Database, readiness: Readiness) {
     while !readiness.unmet().is_empty() {
         tokio::time::sleep(Duration::from_millis(50)).await;
     }

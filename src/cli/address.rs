@@ -77,7 +77,7 @@ mod tests {
     }
 
     #[test]
-    fn what_listens_everywhere_is_reached_by_the_loopback_address() {
+    fn a_wildcard_address_is_reached_by_the_loopback_address() {
         let reached = |text: &str| reachable(text.parse().expect(text)).to_string();
         assert_eq!(reached("0.0.0.0:80"), "127.0.0.1:80");
         assert_eq!(reached("[::]:80"), "[::1]:80");

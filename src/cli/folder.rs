@@ -273,7 +273,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_that_was_put_there_by_others_is_neither_read_nor_written_through() {
+    fn a_file_that_others_created_is_neither_read_nor_written_through() {
         let parent = tempfile::tempdir().expect("a folder");
         let folder = Folder::make_at(&parent.path().join(FOLDER)).expect("made");
         let (notes, elsewhere) = (folder.path.join(NOTES), parent.path().join("elsewhere"));

@@ -248,7 +248,7 @@ mod tests {
     use serde_json::json;
 
     #[test]
-    fn columns_stand_in_line_and_empty_ones_are_left_out() {
+    fn columns_are_aligned_and_empty_ones_are_omitted() {
         let drawn = rows(
             &[
                 json!({"delivery_id": 7, "handler": "shop", "at": "2026-07-01T12:00:03.5+00:00", "why": null}),
@@ -303,7 +303,7 @@ mod tests {
     }
 
     #[test]
-    fn where_there_is_no_terminal_nothing_is_cut() {
+    fn nothing_is_cut_without_a_terminal() {
         let row = json!({"type": "y".repeat(300), "message": "one two ".repeat(100), "empty": "", "none": []});
         let drawn = rows(
             std::slice::from_ref(&row),
@@ -322,7 +322,7 @@ mod tests {
     }
 
     #[test]
-    fn text_of_others_cannot_steer_the_terminal() {
+    fn foreign_text_cannot_control_the_terminal() {
         let row =
             json!({"type": "a\u{1b}[2Jb\nc\u{202e}d", "payload": {"long": "\u{9b}31m".repeat(30)}});
         let drawn = rows(std::slice::from_ref(&row), &["type"], Some(120))
@@ -335,7 +335,7 @@ mod tests {
     }
 
     #[test]
-    fn a_record_has_a_line_for_each_member_that_is_there() {
+    fn a_record_has_a_line_for_each_present_member() {
         let row = json!({"event_id": "x", "received_at": "2026-07-01T12:00:00+00:00", "gone": null, "yes": true, "of": ["a", "b"], "ready_age": "00:00:01.674813"});
         assert_eq!(
             record(

@@ -27,7 +27,7 @@ impl Config {
             .collect();
         for source in &self.sources {
             let place = |text: &String| format!("[sources.{}] {text}", source.name);
-            advice.extend(source.kind.advice().iter().map(|said| match said {
+            advice.extend(source.kind.advice().iter().map(|advice| match advice {
                 Advice::Note(text) => Advice::Note(place(text)),
                 Advice::Warning(text) => Advice::Warning(place(text)),
             }));
@@ -156,7 +156,7 @@ mod tests {
     use super::may_match;
 
     #[test]
-    fn a_pattern_may_match_what_begins_as_it_does() {
+    fn a_pattern_may_match_types_with_its_prefix() {
         for (pattern, prefix, expected) in [
             ("*", Some("stripe"), true),
             ("*", None, true),

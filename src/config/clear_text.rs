@@ -38,7 +38,7 @@ mod tests {
     use super::sends_in_the_clear;
 
     #[test]
-    fn plain_http_is_in_the_clear_only_where_it_goes_through_public_networks() {
+    fn plain_http_is_reported_only_through_public_networks() {
         for public in [
             "http://shop.example.com/",
             "http://8.8.8.8:9/",

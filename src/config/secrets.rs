@@ -265,7 +265,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_around_a_secret_is_seen_and_what_is_in_it_is_not() {
+    fn blanks_around_a_secret_are_reported_and_blanks_inside_are_not() {
         for (secret, expected) in [
             ("0123456789abcdef", None),
             ("in \"it\" 'all' is fine", None),

@@ -186,7 +186,7 @@ fn path() -> EventPath {
                 "shop",
                 "critical",
                 "retrying",
-                "502 Bad Gateway, attempt 3 of 12; next at 12:11:07, if the circuit breaker has closed",
+                "502 Bad Gateway · 3 of 12 attempts · next 12:11:07, if the breaker has closed",
                 Some(("Try now", true)),
             ),
             branch(

@@ -7,23 +7,29 @@
 //! A page is its address: it keeps no state in the browser. GET and HEAD change nothing. Everything
 //! works without JavaScript; `assets/console.js` only refreshes pages and adds shortcuts.
 
-mod address;
 mod alerts;
 mod assets;
 mod dead_letters;
 mod design;
+mod event;
+mod event_row;
+mod events;
+mod find;
 mod frame;
 mod guard;
 mod handler;
 mod handlers;
+mod link;
 mod login;
 mod moment;
 mod now;
+mod orders;
 mod page;
 mod problem;
 mod request;
 mod row;
 mod settings;
+mod sources;
 mod summary;
 mod view;
 
@@ -94,11 +100,21 @@ impl Console {
         };
         development
             .route("/", get(now::now))
+            .route("/events", get(events::page))
+            .route("/events/{id}", get(event::page))
+            .route("/events/{id}/body", get(event::body))
+            .route("/find", get(find::page))
             .route("/handlers", get(handlers::page))
             .route("/handlers/{name}", get(handler::page))
             .route("/dead", get(dead_letters::page))
             .route("/alerts", get(alerts::page))
             .route("/alerts/{event_id}", get(alerts::one))
+            .route("/orders", get(orders::page))
+            .route("/orders/{source}", get(orders::by_parameter))
+            .route("/orders/{source}/{request_id}", get(orders::by_request))
+            .route("/quarantine/{id}", get(sources::quarantined))
+            .route("/sources", get(sources::page))
+            .route("/sources/{name}", get(sources::source))
             .route("/login", get(login::form).post(login::redeem))
             .route("/logout", post(login::log_out))
             .route("/assets/{hash}/{name}", get(assets::serve))

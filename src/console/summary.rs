@@ -290,7 +290,7 @@ fn minutes(counts: &[CountRow], now: i64) -> Vec<Minute> {
 }
 
 /// The counters of requests that were rejected.
-const REJECTIONS: [&str; 14] = [
+pub(super) const REJECTIONS: [&str; 14] = [
     "missing_signature",
     "malformed_signature",
     "unsupported_signature",

@@ -49,7 +49,7 @@ mod tests {
     use super::PayloadFilter;
 
     #[test]
-    fn a_filter_says_something_and_is_not_endless() {
+    fn a_filter_is_not_empty_and_has_a_bounded_length() {
         assert!(
             "$.a == 1"
                 .parse::<PayloadFilter>()

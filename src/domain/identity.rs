@@ -85,7 +85,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_key_is_text_where_it_can_be_and_a_hash_where_it_cannot() {
+    fn a_key_is_text_if_possible_and_otherwise_a_hash() {
         assert_eq!(
             IdempotencyKey::new("order:a:completed").as_str(),
             "order:a:completed"

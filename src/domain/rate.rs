@@ -35,7 +35,7 @@ mod tests {
     use super::Rate;
 
     #[test]
-    fn fractions_are_rates_and_nothing_is_none() {
+    fn fractions_are_rates_and_zero_is_not() {
         for good in [0.001, 0.5, 1.0, 1_000_000.0] {
             assert_eq!(
                 Rate::per_second(good).map(Rate::deliveries_per_second),

@@ -104,7 +104,7 @@ mod tests {
     }
 
     #[test]
-    fn a_policy_without_a_try_is_refused() {
+    fn a_policy_without_an_attempt_is_rejected() {
         let none = RetryPolicy::Exponential {
             base: Duration::ZERO,
             max: Duration::ZERO,

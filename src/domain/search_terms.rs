@@ -178,7 +178,7 @@ mod tests {
     }
 
     #[test]
-    fn bytes_that_are_no_text_hide_nothing_else() {
+    fn bytes_that_are_not_text_hide_no_other_term() {
         let body = b"\xff{\"x\":\"\0\xfe\",\"id\":\"a\xffb\0\",\"id\":9}";
         let found = SearchTerms::of(body, &["id".to_owned()]);
         assert_eq!(
@@ -188,7 +188,7 @@ mod tests {
     }
 
     #[test]
-    fn no_more_than_a_hundred_values_are_taken_and_it_says_so() {
+    fn at_most_a_hundred_values_are_kept_and_the_rest_is_reported() {
         let body = |n: usize| {
             (0..n)
                 .map(|i| format!(r#"{{"id":{i},"id":"0"}},"#))
@@ -246,7 +246,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn it_finds_what_a_tree_has(value in value()) {
+        fn it_finds_the_terms_that_a_parsed_tree_has(value in value()) {
             let mut expected = HashSet::new();
             in_tree(&value, &mut expected);
             let found = SearchTerms::of(value.to_string().as_bytes(), &["a".to_owned()]);

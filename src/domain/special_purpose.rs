@@ -194,7 +194,7 @@ mod tests {
         }
 
         #[test]
-        fn what_the_standard_library_calls_special_is_special(bits: u32) {
+        fn special_addresses_of_the_standard_library_are_special(bits: u32) {
             let v4 = Ipv4Addr::from_bits(bits);
             let special = v4.is_private() || v4.is_loopback() || v4.is_link_local() || v4.is_multicast()
                 || v4.is_broadcast() || v4.is_unspecified() || v4.is_documentation();

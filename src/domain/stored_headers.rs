@@ -26,7 +26,7 @@ mod tests {
     use serde_json::json;
 
     #[test]
-    fn a_stored_value_is_what_it_was() {
+    fn a_stored_value_is_unchanged() {
         for (stored, expected) in [
             (json!("a"), vec![b"a".to_vec()]),
             (json!(["a", "b"]), vec![b"a".to_vec(), b"b".to_vec()]),

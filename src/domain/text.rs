@@ -79,7 +79,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn whatever_comes_is_storable(bytes: Vec<u8>, max in 0usize..64) {
+        fn any_text_is_storable(bytes: Vec<u8>, max in 0usize..64) {
             let text = StorableText::from_bytes(&bytes, max);
             prop_assert!(text.as_str().len() <= max);
             prop_assert!(!text.as_str().contains('\0'));

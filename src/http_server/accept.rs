@@ -148,7 +148,7 @@ mod tests {
     /// Fails a few times like a process without free file descriptors.
     struct Exhausted {
         failures: Range<usize>,
-        asked: Arc<AtomicUsize>,
+        calls: Arc<AtomicUsize>,
         listener: TcpListener,
     }
 
@@ -156,7 +156,7 @@ mod tests {
         async fn accept(&self) -> io::Result<TcpStream> {
             if self
                 .failures
-                .contains(&self.asked.fetch_add(1, Ordering::SeqCst))
+                .contains(&self.calls.fetch_add(1, Ordering::SeqCst))
             {
                 return Err(io::Error::from_raw_os_error(nix::libc::EMFILE));
             }
@@ -166,7 +166,7 @@ mod tests {
 
     struct Running {
         address: std::net::SocketAddr,
-        asked: Arc<AtomicUsize>,
+        calls: Arc<AtomicUsize>,
         shutdown: CancellationToken,
         server: tokio::task::JoinHandle<()>,
     }
@@ -174,10 +174,10 @@ mod tests {
     async fn start(failures: Range<usize>) -> Running {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let address = listener.local_addr().expect("an address");
-        let asked = Arc::new(AtomicUsize::new(0));
+        let calls = Arc::new(AtomicUsize::new(0));
         let exhausted = Exhausted {
             failures,
-            asked: Arc::clone(&asked),
+            calls: Arc::clone(&calls),
             listener,
         };
         let router = Router::new().route("/", get(|| async { "here" }));
@@ -193,7 +193,7 @@ mod tests {
         ));
         Running {
             address,
-            asked,
+            calls,
             shutdown,
             server,
         }
@@ -227,7 +227,7 @@ mod tests {
             "it waited after each failure"
         );
         assert_eq!(
-            running.asked.load(Ordering::SeqCst),
+            running.calls.load(Ordering::SeqCst),
             5,
             "three failures, one connection, and waiting for the next"
         );

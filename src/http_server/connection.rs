@@ -115,9 +115,9 @@ pub(super) async fn run(
 
     let (mut stopping, mut answering) = (false, None);
     let ended = loop {
-        let look_again = answering
+        let next_check = answering
             .as_ref()
-            .map_or_else(|| watch.look_again(Instant::now()), |(until, _)| *until);
+            .map_or_else(|| watch.next_check(Instant::now()), |(until, _)| *until);
         tokio::select! {
             biased;
             ended = connection.as_mut() => break ConnectionEnd::Http(ended.err()),
@@ -143,7 +143,7 @@ pub(super) async fn run(
                 connection.as_mut().graceful_shutdown();
                 answering = Some((Instant::now() + PATIENCE, permit));
             }
-            () = sleep_until(look_again) => match &mut answering {
+            () = sleep_until(next_check) => match &mut answering {
                 Some((until, _)) if watch.phase() == Phase::Handling => *until = Instant::now() + PATIENCE,
                 Some(_) => break ConnectionEnd::Evicted(None),
                 None if watch.is_due(Instant::now()) => break ConnectionEnd::TimedOut,

@@ -160,7 +160,7 @@ impl PhaseTimer {
 
     /// When to check the time limit again: at the end of the phase, or before a phase that begins
     /// meanwhile could end.
-    pub(super) fn look_again(&self, now: Instant) -> Instant {
+    pub(super) fn next_check(&self, now: Instant) -> Instant {
         let soonest = now + self.header_time.min(self.idle_time);
         self.state()
             .until
@@ -220,18 +220,18 @@ mod tests {
         let start = Instant::now();
         assert!(
             !watch.is_due(start) && watch.is_due(start + HEADER),
-            "a connection that says nothing"
+            "a silent connection"
         );
 
         watch.request(false);
         assert!(
             !watch.is_due(start + 100 * IDLE),
-            "while it is handled the peer keeps nobody waiting"
+            "while it is handled the peer does not delay the server"
         );
         watch.answered();
         assert!(!watch.is_due(start + HEADER) && watch.is_due(Instant::now() + IDLE));
         assert!(
-            watch.look_again(start) <= start + HEADER,
+            watch.next_check(start) <= start + HEADER,
             "a head may begin any time"
         );
 

@@ -109,7 +109,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn on_the_wire_it_is_a_whole_answer() {
+    fn it_is_a_complete_response_on_the_wire() {
         let problem = Problem::new(
             StatusCode::SERVICE_UNAVAILABLE,
             "busy",

@@ -149,7 +149,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_longest_idle_goes_first_and_a_handled_request_never() {
+    async fn the_longest_idle_is_evicted_first_and_a_handled_request_never() {
         let table = ConnectionTable::new(3);
         let [handled, first, second] = [(); 3].map(|()| admitted(table.admit(watch())));
         handled.watch.request(false);
@@ -179,18 +179,20 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn for_memory_the_slowest_holder_goes_unless_it_asks_itself() {
+    async fn the_slowest_holder_of_memory_is_evicted_unless_it_is_the_requester() {
         let table = ConnectionTable::new(3);
-        let [idle, slow, asking] = [(); 3].map(|()| admitted(table.admit(watch())));
-        for (entry, bytes) in [(&slow, 2000), (&asking, 3000)] {
+        let [idle, slow, requester] = [(); 3].map(|()| admitted(table.admit(watch())));
+        for (entry, bytes) in [(&slow, 2000), (&requester, 3000)] {
             entry.watch.request(true);
             entry.watch.body_read(bytes);
         }
         assert!(
-            !asking.rivals().evict_holder(2500),
+            !requester.rivals().evict_holder(2500),
             "it is the only one that holds so much"
         );
-        assert!(asking.rivals().evict_holder(1000));
-        assert!(is_evicted(&slow).await && !is_evicted(&idle).await && !is_evicted(&asking).await);
+        assert!(requester.rivals().evict_holder(1000));
+        assert!(
+            is_evicted(&slow).await && !is_evicted(&idle).await && !is_evicted(&requester).await
+        );
     }
 }

@@ -77,7 +77,7 @@ mod tests {
     }
 
     #[test]
-    fn a_slash_at_the_end_changes_nothing_and_what_follows_is_the_topic() {
+    fn a_trailing_slash_changes_nothing_and_the_rest_is_the_topic() {
         let sources = sources();
         let topic = |path| match Address::parse(path, &sources) {
             Address::Hook(_, topic) => topic.unwrap_or_else(|| "none".to_owned()),
@@ -109,7 +109,7 @@ mod tests {
     }
 
     #[test]
-    fn the_source_is_read_from_whatever_is_there_of_a_head() {
+    fn the_source_is_parsed_from_a_partial_head() {
         let sources = sources();
         let known = |head: &[u8]| Address::source_of_head(head, &sources).is_some();
         assert!(

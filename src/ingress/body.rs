@@ -192,7 +192,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_chunks_are_put_together_up_to_the_limit(chunks in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..6000), 0..8)) {
+        fn any_chunks_are_joined_up_to_the_limit(chunks in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..6000), 0..8)) {
             let (whole, memory) = (chunks.concat(), memory());
             let read = block_on(read(of_chunks(chunks), &limits(20_000), &memory, None));
             if whole.len() <= 20_000 {
@@ -208,7 +208,7 @@ mod tests {
     }
 
     #[test]
-    fn a_body_that_finds_no_memory_is_refused_and_takes_none() {
+    fn a_body_without_memory_is_rejected_and_reserves_none() {
         let memory = MemoryBudget::new(1000, 1, 5000);
         let large = || of_chunks(vec![vec![2; 1500], vec![3; 1500]]);
         let first = block_on(read(

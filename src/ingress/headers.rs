@@ -83,7 +83,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_stored_is_the_same_header_again() {
+    fn a_stored_header_is_restored_unchanged() {
         let mut headers = HeaderMap::new();
         headers.append("x-many", HeaderValue::from_static("a"));
         headers.append("x-many", HeaderValue::from_static("b"));

@@ -131,7 +131,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn intake_is_what_the_last_group_says_and_not_the_connection() {
+    fn intake_health_follows_the_last_group_and_not_the_connection() {
         let (health, start) = (IntakeHealth::new(), Instant::now());
         let after = |seconds| start + Duration::from_secs(seconds);
         assert_eq!(health.verdict(start), Err(NOT_CONNECTED));

@@ -168,7 +168,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn no_tier_is_ever_exceeded_and_all_is_given_back(sizes in prop::collection::vec((0usize..4, 0usize..40), 0..50)) {
+        fn no_tier_is_ever_exceeded_and_all_memory_is_released(sizes in prop::collection::vec((0usize..4, 0usize..40), 0..50)) {
             let budget = MemoryBudget::new(8, 3, 64);
             let mut reservations: Vec<_> = (0..4).map(|_| budget.reserve()).collect();
             for (which, size) in sizes {

@@ -15,7 +15,7 @@ pub trait Observer: Send + Sync + 'static {
     fn unserved(&self, _source: &str, _reason: &'static str) {}
 
     /// Reports that a request left the quarantine as an event or as a duplicate of one.
-    fn readmitted(&self, _source: &str, _verdict: &'static str) {}
+    fn reverified(&self, _source: &str, _verdict: &'static str) {}
 
     /// Reports a verified request whose body is not a JSON object or array, but for example a form.
     fn not_json(&self, _source: &str) {}

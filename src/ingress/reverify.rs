@@ -25,7 +25,7 @@ const POLL: Duration = Duration::from_secs(5);
 
 /// The shortest time between two notifications that are acted on, because any database role may
 /// notify.
-const HEAR_EVERY: Duration = Duration::from_millis(200);
+const NOTICE_EVERY: Duration = Duration::from_millis(200);
 
 /// Runs in every process that has the secrets of sources.
 pub(crate) struct Reverifier {
@@ -68,7 +68,7 @@ impl Reverifier {
             tokio::select! {
                 () = stop.cancelled() => break,
                 () = tokio::time::sleep(POLL) => {}
-                heard = hear(&mut listener) => if heard.is_err() {
+                notice = wait_for_notice(&mut listener) => if notice.is_err() {
                     listener = None;
                 },
             }
@@ -134,7 +134,7 @@ impl Reverifier {
         for (quarantined, result) in review.requests.iter().zip(&results) {
             if let ReviewResult::Accepted(verdict) = *result {
                 self.observer
-                    .readmitted(ids[&quarantined.source].as_str(), verdict);
+                    .reverified(ids[&quarantined.source].as_str(), verdict);
             }
         }
         let whole =
@@ -148,7 +148,7 @@ impl Reverifier {
         Ok(whole)
     }
 
-    /// Returns the event of a request, or the reason why it is none.
+    /// Returns the event of a request, or the reason why it is not an event.
     fn judge(
         &self,
         quarantined: &ReviewRequest,
@@ -161,9 +161,9 @@ impl Reverifier {
             headers::from_json(&quarantined.headers),
             quarantined.topic.as_deref(),
         );
-        let verified = match &quarantined.vouched_by {
+        let verified = match &quarantined.approved_by {
             Some(operator) => {
-                VerifiedRequest::vouched(of.kind(), operator, topic, &received, &quarantined.body)
+                VerifiedRequest::approved(of.kind(), operator, topic, &received, &quarantined.body)
             }
             // Verified as of the time it was received: a signature that covers its time would be
             // too old by now.
@@ -189,12 +189,12 @@ impl Reverifier {
     }
 }
 
-async fn hear(listener: &mut Option<Listener>) -> Result<(), StoreError> {
+async fn wait_for_notice(listener: &mut Option<Listener>) -> Result<(), StoreError> {
     match listener {
         Some(listener) => {
-            listener.heard().await?;
-            tokio::time::sleep(HEAR_EVERY).await;
-            listener.forget_unheard().await
+            listener.next().await?;
+            tokio::time::sleep(NOTICE_EVERY).await;
+            listener.discard_pending().await
         }
         None => std::future::pending().await,
     }

@@ -60,7 +60,7 @@ impl Maintenance {
     /// Runs until `stop` is cancelled, and then adds the last counts.
     pub(crate) async fn run(self, stop: CancellationToken) {
         tokio::join!(
-            self.keep_up(&stop),
+            self.run_until_stopped(&stop),
             periodic::index(&self, &stop),
             periodic::alerts(&self, &stop),
             periodic::replays(&self, &stop),
@@ -76,7 +76,7 @@ impl Maintenance {
         }
     }
 
-    async fn keep_up(&self, stop: &CancellationToken) {
+    async fn run_until_stopped(&self, stop: &CancellationToken) {
         let heartbeat = self.heartbeats.register("maintenance", STUCK);
         let mut partitions_at = Instant::now() + PARTITIONS_EVERY;
         let (mut clock_at, mut clock_is_off) = (Instant::now(), false);

@@ -196,7 +196,7 @@ mod tests {
     }
 
     #[test]
-    fn sha1_is_taken_only_by_its_full_name() {
+    fn sha1_is_accepted_only_by_its_full_name() {
         assert_eq!("insecure_sha1".parse(), Ok(Algorithm::InsecureSha1));
         for word in ["sha1", "SHA256", "md5", ""] {
             assert!(word.parse::<Algorithm>().is_err(), "{word}");

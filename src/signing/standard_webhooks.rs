@@ -328,7 +328,7 @@ mod tests {
     }
 
     #[test]
-    fn the_time_holds_for_five_minutes_either_way() {
+    fn a_timestamp_is_valid_for_five_minutes_in_both_directions() {
         let (secrets, now) = ([secret("a", 1)], 1_764_000_000);
         for (signed_at, verdict) in [
             (now - 300, None),
@@ -351,7 +351,7 @@ mod tests {
     }
 
     #[test]
-    fn while_a_secret_is_replaced_either_side_may_be_ahead() {
+    fn either_side_may_switch_first_to_a_new_secret() {
         let (old, new, other) = (secret("old", 1), secret("new", 2), secret("other", 3));
         let both = sign(&[old.clone(), new.clone()], "m", 1000, b"b");
         for (live, label) in [
@@ -374,7 +374,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_a_signature_is_malformed() {
+    fn an_impossible_signature_is_malformed() {
         let secrets = [secret("a", 1)];
         let good = sign(&secrets, "m", 1000, b"b");
         for (id, timestamp, signature) in [
@@ -423,7 +423,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_is_signed_verifies_and_nothing_else_does(
+        fn only_signed_requests_verify(
             key: [u8; 32], id in "[a-z0-9-]{1,40}", time in 0u64..1 << 40, body: Vec<u8>, flip in 0usize..1000,
         ) {
             let secrets = [parse_secret("x", &secret_text(key)).expect("a secret")];
@@ -436,7 +436,7 @@ mod tests {
         }
 
         #[test]
-        fn garbage_in_the_headers_is_an_answer(values in prop::collection::vec(prop::collection::vec(32u8..=255, 0..80), 3)) {
+        fn garbage_in_the_headers_is_a_failure_and_no_panic(values in prop::collection::vec(prop::collection::vec(32u8..=255, 0..80), 3)) {
             let mut headers = HeaderMap::new();
             for (name, value) in [ID, TIMESTAMP, SIGNATURE].into_iter().zip(values) {
                 if let Ok(value) = axum::http::HeaderValue::from_bytes(&value) { headers.insert(name, value); }

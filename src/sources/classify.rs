@@ -81,7 +81,7 @@ pub(super) fn event_type(
     };
     let name = if usable { named } else { unknown() };
     name.parse()
-        .expect("only legal segments are left, none of them is empty, and the length was looked at")
+        .expect("only legal segments are left, none of them is empty, and the length was checked")
 }
 
 fn is_reserved(name: &str) -> bool {
@@ -125,7 +125,7 @@ mod tests {
     }
 
     #[test]
-    fn a_senders_words_stay_what_they_are_as_far_as_a_type_can_hold_them() {
+    fn a_senders_type_is_kept_as_far_as_a_type_can_hold_it() {
         let (long, longest) = ("a".repeat(201), "a".repeat(200));
         for (prefix, words, expected) in [
             (None, &["invoice.paid"][..], "invoice.paid"),
@@ -159,7 +159,7 @@ mod tests {
     }
 
     #[test]
-    fn a_prefix_is_a_type_that_leaves_room() {
+    fn invalid_and_reserved_prefixes_are_rejected() {
         for wrong in [
             "",
             "Acme",
@@ -178,7 +178,7 @@ mod tests {
         /// The store appends `.conflict` to a type, perhaps to one that already ends so, and parses
         /// the result.
         #[test]
-        fn whatever_a_sender_says_is_a_type_also_as_a_conflict(words: Vec<String>, many in "([a-zA-Z./é]|\\.conflict){0,260}") {
+        fn any_text_of_a_sender_becomes_a_type_also_in_a_conflict(words: Vec<String>, many in "([a-zA-Z./é]|\\.conflict){0,260}") {
             for words in [&words[..], &[many]] {
                 for prefix in [None, Some("acme".parse().expect("a prefix"))] {
                     let name = event_type(prefix.as_ref(), "hmac", words);

@@ -67,11 +67,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_slacks_own_question_is_one() {
+    fn only_slacks_challenge_is_a_handshake() {
         let answer = |body: &str| HandshakeKind::SlackUrlVerification.answer(body.as_bytes());
-        let asked = r#"{"token":"t","challenge":"3eZbrw1aBm2rZgRNFdxV2595E9CY3gmdALWMmHkvFXO7tYXAYM8P","type":"url_verification"}"#;
+        let challenge = r#"{"token":"t","challenge":"3eZbrw1aBm2rZgRNFdxV2595E9CY3gmdALWMmHkvFXO7tYXAYM8P","type":"url_verification"}"#;
         assert_eq!(
-            answer(asked),
+            answer(challenge),
             Some(Handshake::text(
                 "3eZbrw1aBm2rZgRNFdxV2595E9CY3gmdALWMmHkvFXO7tYXAYM8P"
             ))

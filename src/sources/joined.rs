@@ -38,19 +38,19 @@ mod tests {
         fn different_parts_never_make_the_same_text(
             words in prop::collection::vec(prop::sample::select(vec!["a", "", "%", "%3A", "3A", "%25", "25"]), 2..6),
             cuts: [u8; 2],
-            said: [bool; 2],
+            escaped: [bool; 2],
         ) {
-            let parts = |cuts: u8, said: bool| {
+            let parts = |cuts: u8, escaped: bool| {
                 let mut parts = vec![words[0].to_owned()];
                 for (i, word) in words.iter().enumerate().skip(1) {
                     match parts.last_mut() {
-                        Some(part) if cuts & (1 << i) == 0 => *part += &format!("{}{word}", if said { "%3A" } else { ":" }),
+                        Some(part) if cuts & (1 << i) == 0 => *part += &format!("{}{word}", if escaped { "%3A" } else { ":" }),
                         _ => parts.push((*word).to_owned()),
                     }
                 }
                 parts
             };
-            let (a, b) = (parts(cuts[0], said[0]), parts(cuts[1], said[1]));
+            let (a, b) = (parts(cuts[0], escaped[0]), parts(cuts[1], escaped[1]));
             let text = |parts: &[String]| joined(&parts.iter().map(String::as_str).collect::<Vec<_>>());
             prop_assert_eq!(a == b, text(&a) == text(&b), "{:?} {:?}", a, b);
         }

@@ -63,8 +63,8 @@ impl<'de> Visitor<'de> for Member<'_> {
 
     fn visit_map<M: MapAccess<'de>>(self, mut map: M) -> Result<Self::Value, M::Error> {
         let mut found = None;
-        while let Some(is_it) = map.next_key_seed(IsIt(self.0))? {
-            if is_it {
+        while let Some(matches) = map.next_key_seed(NameMatches(self.0))? {
+            if matches {
                 found = Some(map.next_value()?);
             } else {
                 map.next_value::<IgnoredAny>()?;
@@ -75,9 +75,9 @@ impl<'de> Visitor<'de> for Member<'_> {
 }
 
 /// Compares a member's name. The name is read without a copy if possible.
-struct IsIt<'n>(&'n str);
+struct NameMatches<'n>(&'n str);
 
-impl<'de> DeserializeSeed<'de> for IsIt<'_> {
+impl<'de> DeserializeSeed<'de> for NameMatches<'_> {
     type Value = bool;
 
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<bool, D::Error> {
@@ -85,7 +85,7 @@ impl<'de> DeserializeSeed<'de> for IsIt<'_> {
     }
 }
 
-impl Visitor<'_> for IsIt<'_> {
+impl Visitor<'_> for NameMatches<'_> {
     type Value = bool;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -162,7 +162,7 @@ mod tests {
     }
 
     #[test]
-    fn a_pointer_finds_what_it_points_to_as_it_is_written() {
+    fn a_pointer_finds_its_value_as_it_is_written() {
         let body = r#" {"a":{"b":[1,{"c":"x\u0041"},-0.50],"":"empty","a/b~":"odd"}, "n":12345678901234567890123, "t":true, "s":" "} "#;
         for (pointer, expected) in [
             ("/a/b/0", Some("1")),

@@ -25,7 +25,7 @@ pub enum Verified {
 }
 
 /// A verified, classified and identified request. Only three functions make one:
-/// [`VerifiedRequest::verify`], [`VerifiedRequest::vouched`] if an operator approves a quarantined
+/// [`VerifiedRequest::verify`], [`VerifiedRequest::approved`] if an operator approves a quarantined
 /// request, and `VerifiedRequest::fetched` if the event comes from the source's own API.
 #[derive(Clone, Debug)]
 #[expect(
@@ -62,24 +62,24 @@ impl VerifiedRequest {
         body: &Bytes,
     ) -> Result<Verified, Rejection> {
         let secret = kind.verify(headers, body, secrets, now)?;
-        Ok(Self::earned(kind, secret.label(), topic, headers, body))
+        Ok(Self::read(kind, secret.label(), topic, headers, body))
     }
 
     /// Reads a body that an operator has approved and no signature verifies.
-    pub fn vouched(
+    pub fn approved(
         kind: &dyn SourceKind,
         operator: &str,
         topic: Option<&str>,
         headers: &HeaderMap,
         body: &Bytes,
     ) -> Verified {
-        Self::earned(kind, &format!("operator:{operator}"), topic, headers, body)
+        Self::read(kind, &format!("operator:{operator}"), topic, headers, body)
     }
 
     /// Reads a body that was fetched from the source's own API, over a connection that its
     /// certificate secures.
     pub(crate) fn fetched(kind: &dyn SourceKind, source: &SourceName, body: &Bytes) -> Verified {
-        Self::earned(
+        Self::read(
             kind,
             &format!("api:{source}"),
             None,
@@ -88,7 +88,7 @@ impl VerifiedRequest {
         )
     }
 
-    fn earned(
+    fn read(
         kind: &dyn SourceKind,
         by: &str,
         topic: Option<&str>,

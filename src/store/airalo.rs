@@ -51,7 +51,7 @@ impl fmt::Display for DescribedOrder {
 }
 
 /// Returns the newest order of a source with this description, whether its result is still
-/// expected, has arrived, or is no longer looked for.
+/// expected, has arrived, or is no longer searched.
 ///
 /// # Errors
 /// If the database cannot be queried.
@@ -60,7 +60,7 @@ pub async fn last_order_described(
     source: &str,
     description: &str,
 ) -> Result<Option<DescribedOrder>, StoreError> {
-    let asked = async {
+    let find = async {
         let row = sqlx::query(DESCRIBED)
             .bind(source)
             .bind(description)
@@ -76,7 +76,7 @@ pub async fn last_order_described(
         };
         row.map(read).transpose()
     };
-    within(POOLED, "find orders with a description", asked).await
+    within(POOLED, "find orders with a description", find).await
 }
 
 /// An expected or unknown order that is due for a check in Airalo's list.
@@ -95,7 +95,7 @@ pub struct ExpectedOrder {
 }
 
 /// Claims up to `most` orders of these sources that are due for a check. Each is due again after 15
-/// minutes, unless [`order_was_looked_for`] sets another time.
+/// minutes, unless [`schedule_order_check`] sets another time.
 ///
 /// # Errors
 /// If the database cannot be queried.
@@ -131,14 +131,15 @@ pub async fn take_due_orders(
 ///
 /// # Errors
 /// If the statement fails.
-pub async fn order_was_looked_for(
+pub async fn schedule_order_check(
     pool: &PgPool,
     order: i64,
     pause: Duration,
 ) -> Result<(), StoreError> {
-    let statement =
-        sqlx::query("SELECT hookfast_data.airalo_looked_for($1, $2 * interval '1 millisecond')")
-            .bind(order);
+    let statement = sqlx::query(
+        "SELECT hookfast_data.airalo_schedule_check($1, $2 * interval '1 millisecond')",
+    )
+    .bind(order);
     let statement = statement.bind(interval_millis(pause)).execute(pool);
     within(POOLED, "schedule the next check of an order", statement)
         .await
@@ -160,14 +161,14 @@ pub async fn make_orders_due(pool: &PgPool, source: &str) -> Result<u64, StoreEr
     made.map(|made| made.rows_affected())
 }
 
-/// Records that an order was looked for and not found. The first time, this raises an alert.
+/// Records that an order was searched and not found. The first time, this raises an alert.
 ///
 /// # Errors
 /// If the database cannot be queried.
-pub async fn order_is_missing(pool: &PgPool, order: i64, says: &str) -> Result<(), StoreError> {
+pub async fn order_is_missing(pool: &PgPool, order: i64, reason: &str) -> Result<(), StoreError> {
     let statement = sqlx::query("SELECT hookfast_data.airalo_mark_missing($1, $2)")
         .bind(order)
-        .bind(says);
+        .bind(reason);
     within(POOLED, "report an overdue order", statement.execute(pool))
         .await
         .map(drop)

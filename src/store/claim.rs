@@ -159,7 +159,7 @@ impl Connection {
         let fresh = || taken.iter().filter(|t| t.due_at.is_none());
         let due = || taken.iter().filter_map(|t| t.due_at);
         let short = fresh().count() >= limits.fresh;
-        if scan.looked {
+        if scan.scanned {
             let ids = || fresh().map(|t| t.claim.delivery.0);
             let Scan { xmin, own_xid, .. } = scan;
             watermarks.saw_fresh(
@@ -348,9 +348,9 @@ pub async fn event_body(
 struct Scan {
     xmin: i64,
     own_xid: i64,
-    /// False if the handler is paused or the lease has expired: the statement then did not look for
+    /// False if the handler is paused or the lease has expired: the statement then did not scan for
     /// deliveries.
-    looked: bool,
+    scanned: bool,
 }
 
 type Read = (Scan, Option<Row0>);
@@ -359,7 +359,7 @@ fn read_claimed(row: &PgRow, handler: HandlerId, lease: LeaseId) -> Result<Read,
     let scan = Scan {
         xmin: row.try_get("xmin")?,
         own_xid: row.try_get("own_xid")?,
-        looked: row.try_get("looked")?,
+        scanned: row.try_get("scanned")?,
     };
     let Some(id) = row.try_get::<Option<i64>, _>("id")? else {
         return Ok((scan, None));

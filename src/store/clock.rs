@@ -68,7 +68,7 @@ impl DatabaseClock {
         &self,
         connection: &mut Connection,
     ) -> Result<ClockDifference, StoreError> {
-        let asked = BootTime::now();
+        let sent_at = BootTime::now();
         let micros: i64 = within(
             connection.deadline(),
             "measure the clock",
@@ -78,9 +78,9 @@ impl DatabaseClock {
             .fetch_one(&mut connection.inner),
         )
         .await?;
-        let since = asked.elapsed() / 2;
+        let since = sent_at.elapsed() / 2;
         let database = Duration::from_micros(micros.max(0).unsigned_abs());
-        self.set(database, asked + since);
+        self.set(database, sent_at + since);
         let here = SystemTime::now()
             .duration_since(UNIX_EPOCH)
             .unwrap_or_default()
@@ -139,7 +139,7 @@ mod tests {
     }
 
     #[test]
-    fn a_difference_says_how_much_and_in_which_direction() {
+    fn a_clock_difference_has_an_amount_and_a_direction() {
         let apart = |here, database| {
             let difference =
                 ClockDifference::between(Duration::from_secs(here), Duration::from_secs(database));
@@ -160,7 +160,7 @@ mod tests {
     }
 
     #[test]
-    fn what_comes_later_has_a_larger_id() {
+    fn later_events_have_larger_ids() {
         let clock = DatabaseClock::default();
         clock.set(Duration::from_secs(1_000_000), BootTime::now());
         let mut last = clock.event_id().expect("measured");

@@ -387,7 +387,7 @@ mod tests {
     }
 
     #[test]
-    fn parameters_that_sqlx_knows_stay_and_the_others_go() {
+    fn parameters_that_sqlx_knows_are_kept_and_others_are_removed() {
         let known = "postgres://u:p%40@h:5/d?sslmode=require&options[geqo]=off";
         assert!(matches!(without_unknown_parameters(known), Cow::Borrowed(same) if same == known));
         let url = "postgres://u:p%40@h:5/d?sslmode=require&passwd=canary&host=%2Ftmp%2Fa+b";

@@ -182,7 +182,9 @@ pub struct ViewQuery {
     view: &'static View,
     columns: &'static [&'static str],
     order: &'static str,
+    group: &'static str,
     limit: Option<u32>,
+    skip: Option<u32>,
     cut: Option<(&'static str, u16)>,
     names: Vec<(&'static str, String)>,
 }
@@ -199,7 +201,9 @@ impl ViewQuery {
             view,
             columns: &[],
             order: view.order,
+            group: "",
             limit: None,
+            skip: None,
             cut: None,
             names: Vec::new(),
         }
@@ -209,6 +213,15 @@ impl ViewQuery {
     pub fn columns(self, columns: &'static [&'static str]) -> Self {
         columns.iter().for_each(|column| self.check(column));
         Self { columns, ..self }
+    }
+
+    /// Selects these expressions, one row for each value of the expressions `by`.
+    pub fn grouped(self, expressions: &'static [&'static str], by: &'static str) -> Self {
+        Self {
+            columns: expressions,
+            group: by,
+            ..self
+        }
     }
 
     /// Returns the rows in another order.
@@ -260,16 +273,11 @@ impl ViewQuery {
 
     /// Filters by a column that has one of these ids.
     pub fn ids(self, column: &'static str, ids: &[String]) -> Self {
-        let bind = SqlArg::new(format!("{{{}}}", ids.join(",")), "uuid[]");
-        self.and(column, Some(bind), |place| {
-            format!("v.{column} = ANY {place}")
-        })
-    }
-
-    /// Filters by a column that has one of these numbers.
-    pub fn numbers(self, column: &'static str, numbers: impl Iterator<Item = i64>) -> Self {
-        let numbers: Vec<_> = numbers.map(|number| number.to_string()).collect();
-        let bind = SqlArg::new(format!("{{{}}}", numbers.join(",")), "bigint[]");
+        let cast = match self.view.type_of(column) {
+            Some("bigint") => "bigint[]",
+            _ => "uuid[]",
+        };
+        let bind = SqlArg::new(format!("{{{}}}", ids.join(",")), cast);
         self.and(column, Some(bind), |place| {
             format!("v.{column} = ANY {place}")
         })
@@ -290,7 +298,7 @@ impl ViewQuery {
         self.and(column, bind, |place| format!("v.{column} < {place}"))
     }
 
-    /// Filters by a boolean column.
+    /// Filters by a boolean column that is true.
     pub fn holds(mut self, column: &'static str) -> Self {
         self.check(column);
         let _ = write!(self.statement.text, " AND v.{column}");
@@ -309,17 +317,23 @@ impl ViewQuery {
         self.and(column, bind, |place| format!("{place} = ANY (v.{column})"))
     }
 
-    /// Continues a descending list after the row that has these values in two columns, of which no
-    /// two rows have the same.
-    pub fn after_row(mut self, columns: [&'static str; 2], values: Option<[SqlArg; 2]>) -> Self {
-        columns.iter().for_each(|column| self.check(column));
-        if let Some(values) = values {
-            let [first, second] = values.map(|value| self.statement.place(value));
-            let [a, b] = columns;
-            let _ = write!(
-                self.statement.text,
-                " AND (v.{a}, v.{b}) < ({first}, {second})"
-            );
+    /// Filters by a column without a value.
+    pub fn is_null(mut self, column: &'static str) -> Self {
+        self.check(column);
+        let _ = write!(self.statement.text, " AND v.{column} IS NULL");
+        self
+    }
+
+    /// Filters by rows whose key is smaller than that of the last row of a page. `key` lists
+    /// expressions of the view's columns, which together are unique.
+    pub fn key_below(mut self, key: &'static str, last: Option<Vec<SqlArg>>) -> Self {
+        if let Some(last) = last {
+            let places: Vec<_> = last
+                .into_iter()
+                .map(|value| self.statement.place(value))
+                .collect();
+            let places = places.join(", ");
+            let _ = write!(self.statement.text, " AND ({key}) < ({places})");
         }
         self
     }
@@ -368,6 +382,30 @@ impl ViewQuery {
         self.and(column, bind, |place| format!("v.{column} ILIKE {place}"))
     }
 
+    /// Filters by a payload that matches a jsonpath predicate.
+    pub fn matches(self, column: &'static str, predicate: Option<SqlArg>) -> Self {
+        self.and(column, predicate, |place| format!("v.{column} @@ {place}"))
+    }
+
+    /// Applies the filters that follow only to the first rows that the filters so far select, in the
+    /// order so far. This bounds what a rare value costs.
+    pub fn among(mut self, rows: u32) -> Self {
+        let place = self.statement.place(SqlArg::number(rows.into()));
+        self.statement.text = format!(
+            "FROM (SELECT * {} ORDER BY {} LIMIT {place}) v WHERE true",
+            self.statement.text, self.order
+        );
+        self
+    }
+
+    /// Leaves out the first rows.
+    pub fn skip(self, rows: u32) -> Self {
+        Self {
+            skip: Some(rows),
+            ..self
+        }
+    }
+
     /// Limits the number of rows.
     pub fn limit(self, limit: u32) -> Self {
         Self {
@@ -380,9 +418,13 @@ impl ViewQuery {
         let limit = self
             .limit
             .map(|limit| self.statement.place(SqlArg::number(limit.into())));
-        let limit = limit
+        let mut limit = limit
             .map(|place| format!(" LIMIT {place}"))
             .unwrap_or_default();
+        if let Some(rows) = self.skip {
+            let place = self.statement.place(SqlArg::number(rows.into()));
+            let _ = write!(limit, " OFFSET {place}");
+        }
         let columns = match self.columns {
             [] => "*".to_owned(),
             columns => columns
@@ -398,17 +440,21 @@ impl ViewQuery {
         };
         let Self {
             order,
+            group,
             mut statement,
             ..
         } = self;
+        let group = match group {
+            "" => String::new(),
+            by => format!(" GROUP BY {by}"),
+        };
         let select = format!(
-            "SELECT {columns} {} ORDER BY {order}{limit}",
+            "SELECT {columns} {}{group} ORDER BY {order}{limit}",
             statement.text
         );
-        statement.plain =
-            select
-                .replacen(" WHERE true AND", " WHERE", 1)
-                .replacen(" WHERE true", "", 1);
+        statement.plain = select
+            .replace(" WHERE true AND", " WHERE")
+            .replace(" WHERE true", "");
         statement.text = format!("SELECT to_jsonb(r) FROM ({select}) r");
         statement
     }

@@ -50,9 +50,8 @@ mod watermark;
 
 pub use airalo::{
     DescribedOrder, ExpectedOrder, last_order_described, make_orders_due, order_is_missing,
-    order_is_of_request, order_is_sent, order_is_sent_again, order_is_unknown,
-    order_was_looked_for, order_was_placed, order_was_refused, orders_of_other_requests,
-    take_due_orders,
+    order_is_of_request, order_is_sent, order_is_sent_again, order_is_unknown, order_was_placed,
+    order_was_refused, orders_of_other_requests, schedule_order_check, take_due_orders,
 };
 pub use background_jobs::{
     announce_conflicts, announce_dead, fold_counts, newest_alerts, step_replays, watch,
@@ -75,7 +74,7 @@ pub use migrate::{
     MigrateError, Migrated, Object, ObjectKind, Plan, Planned, Replaced, Schema, check_schema,
     drop_unreleased, migrate, migrate_to, plan, planned,
 };
-pub use notify::{Channel, Heard, Listener};
+pub use notify::{Channel, Listener, WakeUp};
 pub use order::wake_keys;
 pub use partitions::ensure_partitions;
 pub use process::Process;

@@ -41,7 +41,7 @@ impl Connection {
 
 /// The content of a wake-up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Heard {
+pub enum WakeUp {
     /// There may be deliveries to claim.
     Work,
     /// A transaction committed deliveries that were due at this time (microseconds since 1970) or
@@ -79,18 +79,23 @@ impl Listener {
     ///
     /// # Errors
     /// If the connection is lost.
-    pub async fn heard(&mut self) -> Result<Heard, StoreError> {
+    pub async fn next(&mut self) -> Result<WakeUp, StoreError> {
         loop {
             // `try_recv` returns `None` if the connection was lost, and would silently connect
             // again.
-            let heard = async {
-                let heard = tokio::time::timeout(CHECK_EVERY, self.inner.try_recv()).await;
-                heard.map_or(Ok(None), |heard| {
-                    heard?.ok_or(sqlx::Error::WorkerCrashed).map(Some)
+            let notification = async {
+                let notification = tokio::time::timeout(CHECK_EVERY, self.inner.try_recv()).await;
+                notification.map_or(Ok(None), |notification| {
+                    notification?.ok_or(sqlx::Error::WorkerCrashed).map(Some)
                 })
             };
-            match within(CHECK_EVERY + MARGIN, "listen", heard).await? {
-                Some(said) => return Ok(said.payload().parse().map_or(Heard::Work, Heard::Late)),
+            match within(CHECK_EVERY + MARGIN, "listen", notification).await? {
+                Some(notification) => {
+                    return Ok(notification
+                        .payload()
+                        .parse()
+                        .map_or(WakeUp::Work, WakeUp::Late));
+                }
                 None => self.check().await?,
             }
         }
@@ -100,7 +105,7 @@ impl Listener {
     ///
     /// # Errors
     /// If the connection is lost.
-    pub async fn forget_unheard(&mut self) -> Result<(), StoreError> {
+    pub async fn discard_pending(&mut self) -> Result<(), StoreError> {
         let forget = async {
             // If nothing is received without waiting, no notification is left. The number is a
             // bound in case notifications arrive as fast as they are read.

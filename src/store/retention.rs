@@ -196,7 +196,7 @@ async fn rows(
     while may_purge(connection, class).await? && !stop() {
         alone.check().await?;
         let (rows, upto): (i64, String) = sqlx::query_as(
-            "SELECT went, upto::text FROM hookfast_data.purge_rows($1, $2, $3::timestamptz)",
+            "SELECT purged, upto::text FROM hookfast_data.purge_rows($1, $2, $3::timestamptz)",
         )
         .bind(class)
         .bind(BATCH)

@@ -18,7 +18,7 @@ pub struct ReviewRequest {
     /// The source that the request claims to come from.
     pub source: SourceId,
     /// The operator who approved the request; `None` if it is to be verified again.
-    pub vouched_by: Option<String>,
+    pub approved_by: Option<String>,
     /// When the first identical request arrived.
     pub first_at: SystemTime,
     /// The topic, the last part of the URL.
@@ -110,7 +110,7 @@ fn read(row: &PgRow) -> Result<ReviewRequest, sqlx::Error> {
     Ok(ReviewRequest {
         id: row.try_get("id")?,
         source: SourceId(row.try_get("source_id")?),
-        vouched_by: released.then_some(by),
+        approved_by: released.then_some(by),
         first_at: SystemTime::UNIX_EPOCH + Duration::from_micros(micros.max(0).unsigned_abs()),
         topic: row.try_get("topic")?,
         headers: row.try_get("headers")?,

@@ -61,8 +61,8 @@ impl ServerProcess {
         connection: &mut PgConnection,
         database: &Database,
     ) -> Result<Self, StoreError> {
-        let ask = sqlx::query_as(OURS).fetch_one(connection);
-        let (pid, started) = within(POOLED, "find the server's process", ask).await?;
+        let query = sqlx::query_as(OURS).fetch_one(connection);
+        let (pid, started) = within(POOLED, "find the server's process", query).await?;
         Ok(Self {
             pool: database.pool(Role::General, 1),
             pid,
@@ -131,7 +131,7 @@ impl ServerProcess {
     }
 
     async fn state(&self) -> Result<State, StoreError> {
-        let since: Option<Option<String>> = self.ask(STATE).await?;
+        let since: Option<Option<String>> = self.query(STATE).await?;
         Ok(match since {
             Some(None) => State::Works,
             Some(since) => State::Idle(since),
@@ -141,20 +141,20 @@ impl ServerProcess {
 
     /// Ends the process, if it still exists and can be reached.
     pub(super) async fn end(&self) {
-        let ended: Result<Option<bool>, StoreError> = self.ask(END).await;
+        let ended: Result<Option<bool>, StoreError> = self.query(END).await;
         if let Err(error) = ended {
             throttled!(warn, %error, pid = self.pid, "a server process that lost its connection could not be ended");
         }
     }
 
-    async fn ask<T>(&self, question: &'static str) -> Result<Option<T>, StoreError>
+    async fn query<T>(&self, statement: &'static str) -> Result<Option<T>, StoreError>
     where
         T: Send + Unpin + for<'r> sqlx::Decode<'r, sqlx::Postgres> + sqlx::Type<sqlx::Postgres>,
     {
-        let ask = sqlx::query_scalar(question)
+        let query = sqlx::query_scalar(statement)
             .bind(self.pid)
             .bind(&self.started)
             .fetch_optional(&self.pool);
-        within(POOLED, "query the server's process", ask).await
+        within(POOLED, "query the server's process", query).await
     }
 }

@@ -87,7 +87,7 @@ impl Watermarks {
         (0, 0)
     }
 
-    /// Learns from the fresh deliveries of a claim. Do not call it for a claim that did not look
+    /// Learns from the fresh deliveries of a claim. Do not call it for a claim that did not scan
     /// for deliveries: for a paused handler, or under an expired lease, a claim finds nothing in
     /// any case.
     pub fn saw_fresh(&mut self, now: Instant, seen: Seen) {
@@ -136,7 +136,7 @@ impl Watermarks {
     /// Lowers the due watermark, because a transaction committed deliveries that were due at that
     /// time, in microseconds, or later. Any role can send such a notification, with any time. No
     /// delivery is due before 1970, and a claim could not compute with such a time.
-    pub fn heard_late(&mut self, due: i64) {
+    pub fn lower_due(&mut self, due: i64) {
         self.due = self.due.min(due.saturating_sub(1).max(0));
     }
 }
@@ -160,7 +160,7 @@ mod tests {
     }
 
     #[test]
-    fn an_id_becomes_the_watermark_when_nothing_below_it_can_still_appear() {
+    fn an_id_becomes_the_watermark_when_no_lower_one_can_still_appear() {
         let start = Instant::now();
         let mut watermarks = Watermarks::new(start);
         assert_eq!(watermarks.for_claim(start).0, 0);
@@ -195,7 +195,7 @@ mod tests {
     }
 
     #[test]
-    fn a_claim_that_its_limit_cut_off_below_proves_nothing() {
+    fn a_claim_that_its_limit_truncated_proves_nothing() {
         let start = Instant::now();
         let mut watermarks = Watermarks::new(start);
         let _ = watermarks.for_claim(start);
@@ -204,14 +204,14 @@ mod tests {
         assert_eq!(
             watermarks.for_claim(later(start, 101)).0,
             0,
-            "601 to 999 have not been looked at"
+            "601 to 999 have not been read"
         );
         watermarks.saw_fresh(later(start, 200), seen(140, 150, 1200, true));
         assert_eq!(watermarks.for_claim(later(start, 201)).0, 1000);
     }
 
     #[test]
-    fn an_idle_writer_holds_it_back_for_half_a_minute_only() {
+    fn an_idle_writer_delays_the_watermark_by_half_a_minute_at_most() {
         let start = Instant::now();
         let mut watermarks = Watermarks::new(start);
         let _ = watermarks.for_claim(start);
@@ -225,7 +225,7 @@ mod tests {
     /// Each claim takes some of the hidden deliveries, and the watermark must not hide the others
     /// for another minute.
     #[test]
-    fn what_a_full_scan_finds_below_a_floor_lowers_it_until_nothing_is_left() {
+    fn deliveries_that_a_full_scan_finds_lower_the_watermark_until_none_is_left() {
         let start = Instant::now();
         let mut watermarks = Watermarks::new(start);
         let _ = watermarks.for_claim(start);
@@ -284,7 +284,7 @@ mod tests {
     }
 
     #[test]
-    fn no_due_time_that_is_heard_or_seen_makes_a_floor_that_a_claim_cannot_compute_with() {
+    fn every_due_time_makes_a_watermark_that_a_claim_can_compute_with() {
         let start = Instant::now();
         for due in [
             i64::MIN,
@@ -298,17 +298,17 @@ mod tests {
             let mut watermarks = Watermarks::new(start);
             let _ = watermarks.for_claim(start);
             watermarks.saw_due(100_000_000, 100_000_000);
-            watermarks.heard_late(due);
+            watermarks.lower_due(due);
             let watermark = watermarks.for_claim(start).1;
             assert!((0..=70_000_000).contains(&watermark), "{due} {watermark}");
-            assert!(watermark < due.max(1), "what is due at {due} is looked for");
+            assert!(watermark < due.max(1), "deliveries due at {due} are found");
             watermarks.saw_due(i64::MIN, i64::MIN);
             assert_eq!(watermarks.for_claim(start).1, watermark);
         }
     }
 
     #[test]
-    fn every_minute_or_so_there_is_no_floor_and_the_due_floor_keeps_its_distance() {
+    fn a_full_scan_runs_each_minute_and_the_due_watermark_keeps_its_distance() {
         let start = Instant::now();
         let mut watermarks = Watermarks::new(start);
         let _ = watermarks.for_claim(start);

@@ -390,7 +390,7 @@ mod tests {
     }
 
     #[test]
-    fn counts_are_exported_and_taken_once_for_the_rollups() {
+    fn counts_are_exported_and_drained_once_for_the_rollups() {
         let metrics = Metrics::default();
         for (status, verdict) in [
             (200, "stored"),

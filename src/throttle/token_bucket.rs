@@ -57,7 +57,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_bucket_gives_its_burst_and_then_its_rate() {
+    fn a_bucket_allows_its_burst_and_then_its_rate() {
         let start = Instant::now();
         let taken = |bucket: &mut TokenBucket, at| (0..100).filter(|_| bucket.try_take(at)).count();
         let mut bucket = TokenBucket::new(10.0, 10.0, start);

@@ -1,7 +1,7 @@
 //! Limits how many deliveries of a handler the claimer may claim now, by the handler's rate limit
 //! and circuit breaker.
 
-use super::breaker::{Circuit, May, Probe};
+use super::breaker::{Circuit, Permission, Probe};
 use crate::domain::Rate;
 use crate::throttle::TokenBucket;
 use std::{
@@ -46,14 +46,14 @@ impl AdmissionControl {
         match self
             .circuit
             .as_ref()
-            .map_or(May::Claim, |circuit| circuit.may(now))
+            .map_or(Permission::Claim, |circuit| circuit.permission(now))
         {
-            May::Claim => Ok(Admission { most, probe: false }),
-            May::Probe => Ok(Admission {
+            Permission::Claim => Ok(Admission { most, probe: false }),
+            Permission::Probe => Ok(Admission {
                 most: 1,
                 probe: true,
             }),
-            May::Wait(wait) => Err(wait),
+            Permission::Wait(wait) => Err(wait),
         }
     }
 
@@ -135,7 +135,7 @@ mod tests {
         /// A caller that waits as long as `ready` returns may start one. In the long run it gets
         /// all that the rate allows.
         #[test]
-        fn waiting_is_never_in_vain(per_second in 0.01f64..20_000.0) {
+        fn a_wait_is_never_too_short(per_second in 0.01f64..20_000.0) {
             let start = Instant::now();
             let mut bucket = bucket(per_second, start);
             let mut now = start;

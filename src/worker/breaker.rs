@@ -24,7 +24,7 @@ enum State {
 
 /// How much may be claimed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum May {
+pub(super) enum Permission {
     /// No limit by the breaker.
     Claim,
     /// One delivery, as a probe.
@@ -58,12 +58,12 @@ impl Circuit {
         }
     }
 
-    pub(super) fn may(&self, now: Instant) -> May {
+    pub(super) fn permission(&self, now: Instant) -> Permission {
         match *self.state() {
-            State::Closed { .. } => May::Claim,
-            State::Open { until, .. } if until <= now => May::Probe,
-            State::Open { until, .. } => May::Wait(until - now),
-            State::Probing { .. } => May::Wait(PROBING),
+            State::Closed { .. } => Permission::Claim,
+            State::Open { until, .. } if until <= now => Permission::Probe,
+            State::Open { until, .. } => Permission::Wait(until - now),
+            State::Probing { .. } => Permission::Wait(PROBING),
         }
     }
 
@@ -189,14 +189,17 @@ mod tests {
             away(),
         ] {
             assert_eq!(circuit.ended(&outcome, now), None);
-            assert_eq!(circuit.may(now), May::Claim);
+            assert_eq!(circuit.permission(now), Permission::Claim);
         }
         assert_eq!(circuit.ended(&Outcome::dead("status 422"), now), None);
         assert_eq!(
             circuit.ended(&away(), now),
             Some(Change::Opened(5 * SECOND))
         );
-        assert_eq!(circuit.may(now + SECOND), May::Wait(4 * SECOND));
+        assert_eq!(
+            circuit.permission(now + SECOND),
+            Permission::Wait(4 * SECOND)
+        );
         assert_eq!(
             circuit.ended(&away(), now),
             None,
@@ -212,13 +215,15 @@ mod tests {
         assert!(circuit.probe().is_none(), "it is closed");
         while circuit.ended(&away(), now).is_none() {}
         for pause in [10, 15, 15] {
-            let May::Wait(wait) = circuit.may(now) else {
+            let Permission::Wait(wait) = circuit.permission(now) else {
                 panic!("it is open")
             };
             now += wait;
-            assert_eq!(circuit.may(now), May::Probe);
+            assert_eq!(circuit.permission(now), Permission::Probe);
             let probe = circuit.probe().expect("one");
-            assert!(matches!(circuit.may(now), May::Wait(_)) && circuit.probe().is_none());
+            assert!(
+                matches!(circuit.permission(now), Permission::Wait(_)) && circuit.probe().is_none()
+            );
             assert_eq!(
                 probe.ended(&away(), now),
                 Some(Change::StaysOpen(pause * SECOND))
@@ -226,19 +231,19 @@ mod tests {
         }
         now += 15 * SECOND;
         drop(circuit.probe().expect("one that never ran"));
-        assert_eq!(circuit.may(now), May::Probe, "another may");
+        assert_eq!(circuit.permission(now), Permission::Probe, "another may");
         let probe = circuit.probe().expect("one");
         assert_eq!(
             probe.ended(&Outcome::retry("status 400"), now),
             Some(Change::Closed),
             "it answers"
         );
-        assert_eq!(circuit.may(now), May::Claim);
+        assert_eq!(circuit.permission(now), Permission::Claim);
         assert_eq!(circuit.ended(&away(), now), None, "a new run begins");
     }
 
     #[test]
-    fn one_that_never_opens_never_does() {
+    fn a_breaker_that_is_set_to_never_open_stays_closed() {
         let circuit = Circuit {
             breaker: Breaker::never(),
             state: Mutex::new(State::Closed { run: u32::MAX - 1 }),

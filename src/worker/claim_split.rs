@@ -78,7 +78,7 @@ mod tests {
     }
 
     #[test]
-    fn a_kind_that_is_empty_leaves_its_slots_to_the_other() {
+    fn an_empty_kind_gives_its_slots_to_the_other() {
         let limits = |fresh, due| {
             let limits = share(64, false, Truncated { fresh, due });
             (limits.fresh, limits.due)

@@ -91,7 +91,7 @@ impl Claimer {
             // Before the claim, so that a wake-up during the claim triggers the next one.
             wake.work.mark_unchanged();
             if let Some(due) = wake.take_late() {
-                memory.watermarks.heard_late(due);
+                memory.watermarks.lower_due(due);
             }
             self.heartbeat.tick();
             stop.run_until_cancelled(self.sweeps.reconcile_if_due())

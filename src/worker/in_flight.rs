@@ -50,7 +50,7 @@ pub(super) struct Claiming {
 }
 
 impl InFlight {
-    /// To be called before a claim is sent. It leaves a doubt unless the claim is answered.
+    /// To be called before a claim is sent. It leaves an uncertainty unless the claim is answered.
     pub(super) fn claiming(&self) -> Claiming {
         Claiming {
             of: self.clone(),
@@ -71,7 +71,7 @@ impl InFlight {
         self.all().known.keys().copied().collect()
     }
 
-    /// Takes the uncertainty that have arisen since the last call.
+    /// Takes the uncertainty that has arisen since the last call.
     pub(super) fn take_uncertainty(&self) -> Uncertainty {
         std::mem::take(&mut self.all().uncertainty)
     }
@@ -134,7 +134,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_held_is_known_until_it_is_let_go() {
+    fn a_held_delivery_is_known_until_it_is_settled() {
         let in_flight = InFlight::default();
         let (one, two) = (in_flight.hold(DeliveryId(1)), in_flight.hold(DeliveryId(2)));
         one.settled();
@@ -146,7 +146,7 @@ mod tests {
     }
 
     #[test]
-    fn one_that_is_claimed_again_stays_known_when_its_first_attempt_lets_it_go() {
+    fn a_delivery_claimed_twice_stays_known_when_its_first_attempt_drops_it() {
         let in_flight = InFlight::default();
         let (first, second) = (in_flight.hold(DeliveryId(1)), in_flight.hold(DeliveryId(1)));
         drop(first);
@@ -157,7 +157,7 @@ mod tests {
     }
 
     #[test]
-    fn what_ends_without_a_settlement_or_an_answer_leaves_a_doubt() {
+    fn a_dropped_delivery_or_claim_leaves_an_uncertainty() {
         let in_flight = InFlight::default();
         drop(in_flight.hold(DeliveryId(1)));
         assert!(in_flight.known().is_empty() && !in_flight.certainly_empty());

@@ -86,7 +86,7 @@ impl ActiveLease {
 
     /// Whether the lease has been renewed without interruption for a full period. Only then may
     /// this worker declare others dead: after an outage of the database every worker looks dead.
-    pub(super) fn may_judge(&self, now: BootTime) -> bool {
+    pub(super) fn may_rescue(&self, now: BootTime) -> bool {
         let renewals = self.renewals();
         !self.lost.is_cancelled()
             && now.duration_since(renewals.last) < LEASE - MARGIN
@@ -99,30 +99,30 @@ mod tests {
     use super::*;
 
     #[test]
-    fn nothing_starts_near_the_end_of_a_lease_and_nobody_judges_after_a_gap() {
+    fn no_attempt_starts_near_the_end_of_a_lease_and_no_rescue_after_a_gap() {
         let start = BootTime::now();
         let at = |seconds| start + Duration::from_secs(seconds);
         let lease = ActiveLease::new(LeaseId(1), Uuid::nil(), start);
         assert!(lease.may_start(at(12)) && !lease.may_start(at(13)));
         for seconds in [5, 10, 15] {
-            assert!(!lease.may_judge(at(seconds)));
+            assert!(!lease.may_rescue(at(seconds)));
             lease.renewed(at(seconds));
         }
-        assert!(lease.may_judge(at(16)));
+        assert!(lease.may_rescue(at(16)));
         lease.renewed(at(40));
         assert!(
-            lease.may_start(at(41)) && !lease.may_judge(at(41)),
+            lease.may_start(at(41)) && !lease.may_rescue(at(41)),
             "the database was away, or we were"
         );
         lease.renewed(at(50));
         lease.renewed(at(55));
-        assert!(lease.may_judge(at(56)));
+        assert!(lease.may_rescue(at(56)));
         lease.lost.cancel();
-        assert!(!lease.may_start(at(56)) && !lease.may_judge(at(56)));
+        assert!(!lease.may_start(at(56)) && !lease.may_rescue(at(56)));
     }
 
     #[test]
-    fn a_crash_of_the_server_takes_the_judgement_only_if_it_was_away_for_long() {
+    fn a_crash_of_the_server_prevents_rescues_only_after_a_long_outage() {
         let start = BootTime::now();
         let at = |seconds| start + Duration::from_secs(seconds);
         let before = ActiveLease::new(LeaseId(1), Uuid::nil(), start);
@@ -130,9 +130,9 @@ mod tests {
         before.lost.cancel();
         let second = ActiveLease::after_crash(&before, LeaseId(2), Uuid::max(), at(10));
         second.renewed(at(15));
-        assert!(second.may_start(at(16)) && second.may_judge(at(16)));
+        assert!(second.may_start(at(16)) && second.may_rescue(at(16)));
         second.lost.cancel();
         let third = ActiveLease::after_crash(&second, LeaseId(3), Uuid::nil(), at(40));
-        assert!(third.may_start(at(41)) && !third.may_judge(at(41)));
+        assert!(third.may_start(at(41)) && !third.may_rescue(at(41)));
     }
 }

@@ -10,7 +10,7 @@ const STILL_RUNNING: Duration = Duration::from_secs(15);
 
 /// How often to compare without a reason. This covers, for example, a server that was frozen for
 /// longer than `STILL_RUNNING`.
-const NET_EVERY: Duration = Duration::from_secs(600);
+const PERIODIC_EVERY: Duration = Duration::from_secs(600);
 
 /// The reasons to compare, and when.
 ///
@@ -23,7 +23,7 @@ const NET_EVERY: Duration = Duration::from_secs(600);
 pub(super) struct ReconcileSchedule {
     now: bool,
     later: Option<Instant>,
-    net: Instant,
+    periodic: Instant,
 }
 
 impl ReconcileSchedule {
@@ -31,7 +31,7 @@ impl ReconcileSchedule {
         Self {
             now: false,
             later: None,
-            net: now + NET_EVERY,
+            periodic: now + PERIODIC_EVERY,
         }
     }
 
@@ -49,7 +49,7 @@ impl ReconcileSchedule {
     }
 
     pub(super) fn is_due(&self, now: Instant) -> bool {
-        self.now || self.later.is_some_and(|later| now >= later) || now >= self.net
+        self.now || self.later.is_some_and(|later| now >= later) || now >= self.periodic
     }
 
     /// Records a comparison whose statement began at `began`. If it failed, it stays due.
@@ -57,7 +57,7 @@ impl ReconcileSchedule {
         self.now = !succeeded;
         if succeeded {
             self.later = self.later.filter(|later| began < *later);
-            self.net = began + NET_EVERY;
+            self.periodic = began + PERIODIC_EVERY;
         }
     }
 }
@@ -76,7 +76,7 @@ mod tests {
     };
 
     #[test]
-    fn a_failed_claim_is_looked_for_at_once_and_when_it_cannot_be_running_any_more() {
+    fn a_failed_claim_is_compared_at_once_and_after_it_cannot_run_any_more() {
         let start = Instant::now();
         let at = |seconds| start + Duration::from_secs(seconds);
         let mut schedule = ReconcileSchedule::new(start);
@@ -91,11 +91,11 @@ mod tests {
         assert!(schedule.is_due(at(25)) && schedule.remains());
         schedule.compared(at(25), true);
         assert!(!schedule.is_due(at(600)) && !schedule.remains());
-        assert!(schedule.is_due(at(625)), "the net");
+        assert!(schedule.is_due(at(625)), "the periodic comparison");
     }
 
     #[test]
-    fn a_later_failure_postpones_the_second_look_and_not_the_first() {
+    fn a_later_failure_postpones_the_second_comparison_and_not_the_first() {
         let start = Instant::now();
         let at = |seconds| start + Duration::from_secs(seconds);
         let mut schedule = ReconcileSchedule::new(start);
@@ -109,7 +109,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_let_go_is_looked_for_later_only() {
+    fn a_dropped_delivery_is_compared_later_only() {
         let start = Instant::now();
         let at = |seconds| start + Duration::from_secs(seconds);
         let mut schedule = ReconcileSchedule::new(start);

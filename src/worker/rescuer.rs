@@ -33,7 +33,7 @@ impl Rescuer {
             };
             let rescued = self.rescue_workers(&own).await;
             self.report_result(rescued);
-            if own.may_judge(BootTime::now()) {
+            if own.may_rescue(BootTime::now()) {
                 let rescued = rescue_pulled(&self.pool).await;
                 self.report_result(rescued);
             }
@@ -45,7 +45,7 @@ impl Rescuer {
     async fn rescue_workers(&mut self, own: &Arc<ActiveLease>) -> Result<Vec<Rescued>, StoreError> {
         let leases = worker_leases(&self.pool).await?;
         let dead = self.sightings.dead(&leases, own.id, Instant::now());
-        if dead.is_empty() || !own.may_judge(BootTime::now()) {
+        if dead.is_empty() || !own.may_rescue(BootTime::now()) {
             return Ok(Vec::new());
         }
         rescue(&self.pool, &dead).await

@@ -70,7 +70,7 @@ pub(super) async fn run(
                 return;
             }
         },
-        // The lease is gone and others have taken over, so a running attempt stops here.
+        // The lease no longer exists and the delivery was rescued, so a running attempt stops here.
         () = lease.lost.cancelled() => {
             shared.metrics.attempt(&runtime.label, "stopped");
             return;

@@ -112,7 +112,7 @@ mod tests {
     }
 
     #[test]
-    fn a_lease_that_had_expired_before_this_process_began_is_looked_at_twice() {
+    fn a_lease_that_expired_before_this_process_started_is_checked_twice() {
         let start = Instant::now();
         let at = |seconds| start + Duration::from_secs(seconds);
         let mut sightings = Sightings::default();

@@ -174,7 +174,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn all_workers_together_use_a_fortieth_of_a_processor_until_the_pause_is_the_longest() {
+    fn all_workers_together_use_a_fortieth_of_a_processor_until_the_longest_pause() {
         for (workers, longest_ms) in [(1, 128), (10, 12), (40, 3)] {
             for took in (0..=200).map(Duration::from_millis) {
                 let paused_enough = pause_after(took, workers) >= took * 39 * workers;

@@ -1,7 +1,7 @@
 //! Wakes claimers when deliveries may be due: directly within the process, by NOTIFY between
 //! processes. Wake-ups are only hints. A claimer that gets none finds its deliveries by polling.
 
-use crate::store::{Channel, Database, Heard, Listener, Role};
+use crate::store::{Channel, Database, Listener, Role, WakeUp};
 use crate::throttle::Backoff;
 use parking_lot::{Mutex, MutexGuard};
 use std::{
@@ -127,10 +127,10 @@ pub(super) async fn listen(database: Database, wake: Wake) {
                 // Notifications sent before this connection listened were not received, so any
                 // delivery may be late.
                 wake.late(0);
-                while let Ok(heard) = listener.heard().await {
-                    match heard {
-                        Heard::Work => wake.wake(),
-                        Heard::Late(due) => wake.late(due),
+                while let Ok(wake_up) = listener.next().await {
+                    match wake_up {
+                        WakeUp::Work => wake.wake(),
+                        WakeUp::Late(due) => wake.late(due),
                     }
                 }
             }
@@ -147,7 +147,7 @@ mod tests {
     use super::Wake;
 
     #[test]
-    fn every_claimer_hears_the_earliest_of_what_came_late_once() {
+    fn every_claimer_gets_the_earliest_late_delivery_once() {
         let wake = Wake::default();
         let (one, two) = (wake.subscribe(), wake.subscribe());
         wake.late(7);

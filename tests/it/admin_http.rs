@@ -75,7 +75,7 @@ async fn healthz_names_the_loops_that_do_not_tick() {
 }
 
 #[tokio::test]
-async fn readyz_says_what_is_not_ready_until_it_is() {
+async fn readyz_names_the_unready_parts_until_they_are_ready() {
     let mut running = start().await;
     running
         .admin
@@ -127,7 +127,7 @@ async fn metrics_are_open_metrics_text() {
 }
 
 #[tokio::test]
-async fn idle_and_slow_connections_leave_room_for_probes() {
+async fn idle_and_slow_connections_do_not_block_probes() {
     let running = start().await;
     let address = running.client.peer();
     let mut open = vec![];
@@ -151,7 +151,7 @@ async fn idle_and_slow_connections_leave_room_for_probes() {
 }
 
 #[tokio::test]
-async fn everything_else_is_a_problem_and_it_ends_when_told() {
+async fn other_requests_get_a_problem_and_the_server_ends_on_request() {
     let mut running = start().await;
     running
         .client

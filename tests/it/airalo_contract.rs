@@ -49,7 +49,7 @@ fn every_published_vector_verifies_and_is_made_alike() {
 }
 
 #[test]
-fn row_2_each_fixture_is_verified_and_told_apart() {
+fn row_2_each_fixture_is_verified_and_classified() {
     let table = [
         (
             "webhook/async_order_success.observed-2024.raw.json",
@@ -185,7 +185,7 @@ fn row_3_hex_of_either_case_and_blanks_around_it_are_accepted() {
 }
 
 #[test]
-fn row_4_a_missing_malformed_or_wrong_signature_is_refused_as_such() {
+fn row_4_a_missing_malformed_or_wrong_signature_has_its_own_reason() {
     use Rejection::{
         MalformedSignature as Malformed, MissingSignature as Missing, WrongSignature as Wrong,
     };
@@ -266,7 +266,7 @@ impl SourceKind for TimedStream {
 }
 
 #[test]
-fn row_4_nothing_is_looked_into_before_it_is_verified() {
+fn row_4_no_request_is_described_before_it_is_verified() {
     let (kind, secrets, now) = (
         TimedStream(AtomicUsize::new(0)),
         [secret()],
@@ -409,7 +409,7 @@ fn row_10_unknown_fields_shifted_numeric_keys_and_a_quantity_in_text_change_noth
 }
 
 #[test]
-fn row_11_what_is_not_understood_is_stored_as_unknown() {
+fn row_11_unrecognized_events_are_stored_as_unknown() {
     let deep_order = format!(
         r#"{{"request_id":"x","reason":"y","deep":{}{}}}"#,
         "[".repeat(200),
@@ -443,7 +443,7 @@ fn row_11_what_is_not_understood_is_stored_as_unknown() {
         r#"{"message":"Surpassed 80% of the credit limit balance"}"#,
         r#"{"message":"Surpassed 80% of the credit limit balance","remaining":"plenty"}"#,
         r#"{"message":80,"remaining":1}"#,
-        // Bodies that resemble a kind but are none: an answer of the API, and the word "success".
+        // Bodies that resemble a kind and are not of it: an answer of the API, and the word "success".
         r#"{"data":{"request_id":"3NhR3gKmqCWK7IWppurpDX3Cg","accepted_at":"2024-07-11 15:26:02"},"meta":{"message":"success"}}"#,
         r#"{"data":{"type":"sim","remaining":1},"meta":{"message":"success"}}"#,
         &deep_order,
@@ -459,7 +459,7 @@ fn row_11_what_is_not_understood_is_stored_as_unknown() {
     let mut keys = Vec::new();
     for body in bodies {
         let shown = String::from_utf8_lossy(&body[..body.len().min(200)]).into_owned();
-        let request = verify(&signed(&body), &body).expect("never refused for what it says");
+        let request = verify(&signed(&body), &body).expect("never rejected for its content");
         assert_eq!(request.event_type.as_str(), "airalo.unknown", "{shown}");
         assert_eq!(request.identity.window, Some(SIX_HOURS), "{shown}");
         assert_eq!(request.identity.fingerprint, None, "{shown}");
@@ -520,7 +520,7 @@ fn row_15_while_two_secrets_are_live_either_is_accepted_and_named() {
 }
 
 #[test]
-fn every_sample_is_what_its_name_says() {
+fn every_sample_matches_its_name() {
     for name in sample_names() {
         let body = sample(name).expect("listed");
         assert_eq!(body.last(), Some(&b'}'), "{name}: contains no line end");

@@ -193,7 +193,7 @@ fn pages(folder: &Path) -> Vec<PathBuf> {
 
 /// A guarantee names its test, and a page the pages it links to. All of them exist.
 #[test]
-fn what_the_documents_name_is_there() {
+fn files_and_tests_that_the_documents_name_exist() {
     let root = root();
     let mut missing = Vec::new();
     for page in pages(&root.join("docs"))

@@ -37,7 +37,7 @@ fn text(output: &Output) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn check_says_what_is_wrong_and_what_to_do() {
+async fn check_reports_problems_with_hints() {
     let database = durable_cluster().await;
     let url = &*database.url();
     let folder = tempfile::tempdir().expect("a folder");
@@ -82,11 +82,11 @@ async fn check_says_what_is_wrong_and_what_to_do() {
         &[("DATABASE_URL", "postgres://127.0.0.1:1/none"), secret],
     );
     assert_eq!(checked.status.code(), Some(1));
-    let said = text(&checked);
+    let reported = text(&checked);
     assert!(
-        said.contains("unknown field `secret`")
-            && said.contains("127.0.0.1:1/none cannot be queried"),
-        "{said}"
+        reported.contains("unknown field `secret`")
+            && reported.contains("127.0.0.1:1/none cannot be queried"),
+        "{reported}"
     );
     // The tests' usual cluster would lose commits in a crash, and the check reports that.
     write(good);
@@ -126,22 +126,24 @@ async fn check_says_what_is_wrong_and_what_to_do() {
 
 /// sqlx logs an unknown parameter with its value.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_parameter_of_the_url_that_nobody_knows_is_ignored_and_its_value_is_not_logged() {
+async fn an_unknown_parameter_of_the_url_is_ignored_and_its_value_not_logged() {
     let database = database().await;
     let url = format!(
         "{}?sslpassword=canary&application_name=ours",
         database.url()
     );
     let migrated = hookfast(&["migrate"], &[("DATABASE_URL", &url)]);
-    let said = text(&migrated);
+    let reported = text(&migrated);
     assert!(
-        migrated.status.success() && said.contains("sslpassword") && !said.contains("canary"),
-        "{said}"
+        migrated.status.success()
+            && reported.contains("sslpassword")
+            && !reported.contains("canary"),
+        "{reported}"
     );
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn serve_does_not_start_on_what_it_cannot_keep() {
+async fn serve_does_not_start_if_it_cannot_keep_its_guarantees() {
     let short = hookfast(
         &["serve"],
         &[
@@ -178,7 +180,7 @@ async fn serve_does_not_start_on_what_it_cannot_keep() {
     sqlx::raw_sql("DROP SCHEMA hookfast CASCADE; DROP SCHEMA hookfast_data CASCADE")
         .execute(&mut database.connect().await)
         .await
-        .expect("gone");
+        .expect("dropped");
     let addresses = [
         ("HOOKFAST_LISTEN", "127.0.0.1:0"),
         ("HOOKFAST_ADMIN_LISTEN", "127.0.0.1:0"),
@@ -197,7 +199,7 @@ async fn serve_does_not_start_on_what_it_cannot_keep() {
         text(&pending)
     );
     let planned = hookfast(&["migrate", "--plan"], &variables);
-    let said = text(&planned);
+    let reported = text(&planned);
     for part in [
         "_foundation.sql",
         "hookfast_data.sources (SHARE ROW EXCLUSIVE)",
@@ -205,8 +207,8 @@ async fn serve_does_not_start_on_what_it_cannot_keep() {
         "outbox_event on outbox",
     ] {
         assert!(
-            planned.status.success() && said.contains(part),
-            "{part} is not in: {said}"
+            planned.status.success() && reported.contains(part),
+            "{part} is not in: {reported}"
         );
     }
     assert!(
@@ -236,7 +238,7 @@ async fn serve_does_not_start_on_what_it_cannot_keep() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn samples_are_sent_and_taken_and_nothing_secret_is_logged() {
+async fn samples_are_sent_and_received_and_no_secret_is_logged() {
     let (database, sink) = (database().await, Sink::start().await);
     let server = Server::serve(database.url(), &sink.config(""), &[]);
     server.ready().await;
@@ -297,7 +299,7 @@ async fn the_log_of_a_start_ends_with_ready_and_of_a_stop_with_stopped() {
     sqlx::raw_sql("DROP SCHEMA hookfast CASCADE; DROP SCHEMA hookfast_data CASCADE")
         .execute(&mut database.connect().await)
         .await
-        .expect("gone");
+        .expect("dropped");
     let mut server = Server::serve_with(database.url(), &sink.config(""), &[]);
     server.logged("ready").await;
     let admin = server.admin().await;
@@ -341,7 +343,7 @@ async fn an_alert_is_logged_with_its_type_and_subject() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_address_may_leave_out_its_host_or_name_it() {
+async fn an_address_may_omit_its_host_or_name_it() {
     let database = database().await;
     for listen in ["localhost:0", ":0"] {
         let folder = tempfile::tempdir().expect("a folder");
@@ -365,7 +367,7 @@ async fn an_address_may_leave_out_its_host_or_name_it() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn reverify_waits_and_says_what_became_of_the_requests() {
+async fn reverify_waits_and_reports_the_results_of_the_requests() {
     let (database, folder) = (database().await, tempfile::tempdir().expect("a folder"));
     let file = folder.path().join("secret");
     std::fs::write(&file, "another-secret-0123456789\n").expect("written");
@@ -419,11 +421,11 @@ async fn reverify_waits_and_says_what_became_of_the_requests() {
             == 200
     })
     .await;
-    let said = reverify();
+    let reported = reverify();
     // The last request may have been rejected once, before the new secret was read.
     assert!(
-        said.contains("accepted, 1 rejected") && !said.contains("0 requests accepted"),
-        "{said}"
+        reported.contains("accepted, 1 rejected") && !reported.contains("0 requests accepted"),
+        "{reported}"
     );
 }
 

@@ -60,9 +60,9 @@ async fn start(dir: &Path) -> Cluster {
         .expect("a private Postgres")
 }
 
-async fn ask(url: &str, question: &'static str) -> String {
+async fn query(url: &str, statement: &'static str) -> String {
     let mut connection = PgConnection::connect(url).await.expect("a connection");
-    sqlx::query_scalar(question)
+    sqlx::query_scalar(statement)
         .fetch_one(&mut connection)
         .await
         .expect("an answer")
@@ -123,7 +123,7 @@ impl Owner {
                 .next_line()
                 .await
                 .expect("a line")
-                .expect("the owner says when it is ready");
+                .expect("the owner reports that it is ready");
             if let Some((url, data)) = line
                 .split_once("READY ")
                 .and_then(|(_, ready)| ready.split_once(' '))
@@ -149,7 +149,7 @@ impl Drop for Owner {
 /// Not a test: the process that the tests kill.
 #[tokio::test]
 #[ignore = "run by other tests, as a process of its own"]
-#[allow(clippy::print_stdout, reason = "this is how it tells the test")]
+#[allow(clippy::print_stdout, reason = "the test reads this line")]
 async fn owner() {
     let dir = std::env::var(OWNED).expect("set by the test that starts this process");
     let options = match dir.as_str() {
@@ -162,7 +162,7 @@ async fn owner() {
 }
 
 #[tokio::test]
-async fn a_cluster_starts_answers_stops_and_is_there_again() {
+async fn a_cluster_starts_answers_stops_and_starts_again() {
     let folder = open_folder();
     let dir = folder.path().join("hookfast");
     let mut cluster = start(&dir).await;
@@ -172,7 +172,7 @@ async fn a_cluster_starts_answers_stops_and_is_there_again() {
         current_setting('full_page_writes'), current_setting('server_encoding'), current_setting('TimeZone'), \
         current_setting('max_connections'), current_setting('listen_addresses'), current_database(), current_user)";
     assert_eq!(
-        ask(&url, settings).await,
+        query(&url, settings).await,
         "on on on UTF8 UTC 200 127.0.0.1 hookfast hookfast"
     );
     execute(
@@ -193,7 +193,7 @@ async fn a_cluster_starts_answers_stops_and_is_there_again() {
 
     let cluster = start(&dir).await;
     assert_eq!(
-        ask(&cluster.url(), "SELECT what FROM kept").await,
+        query(&cluster.url(), "SELECT what FROM kept").await,
         "still there"
     );
     let password = |url: &str| {
@@ -206,7 +206,7 @@ async fn a_cluster_starts_answers_stops_and_is_there_again() {
 }
 
 #[tokio::test]
-async fn what_is_private_is_private() {
+async fn files_of_the_cluster_are_private() {
     let folder = open_folder();
     let dir = folder.path().join("hookfast");
     let cluster = start(&dir).await;
@@ -286,14 +286,14 @@ async fn postgres_ends_with_its_killed_owner_and_the_next_takes_over() {
     owner.kill();
     let cluster = start(&dir).await;
     assert_eq!(
-        ask(&cluster.url(), "SELECT what FROM kept").await,
+        query(&cluster.url(), "SELECT what FROM kept").await,
         "still there"
     );
 }
 
 #[tokio::test]
 #[cfg(target_os = "linux")]
-async fn a_postgres_that_nobody_watches_any_more_is_taken_over() {
+async fn a_postgres_without_an_owner_is_taken_over() {
     let folder = open_folder();
     let dir = folder.path().join("hookfast");
     let mut owner = Owner::start(dir.to_str().expect("UTF-8")).await;
@@ -326,12 +326,12 @@ fn watcher_of(data: &Path) -> Pid {
 }
 
 #[tokio::test]
-async fn a_temporary_cluster_leaves_nothing() {
+async fn a_temporary_cluster_leaves_no_files() {
     let mut owner = Owner::start("temporary").await;
     let place = owner
         .data
         .parent()
-        .expect("the data is in a place")
+        .expect("the data has a directory")
         .to_owned();
     assert!(place.exists());
     owner.kill();
@@ -343,9 +343,9 @@ async fn a_temporary_cluster_leaves_nothing() {
     let place = cluster
         .data_dir()
         .parent()
-        .expect("the data is in a place")
+        .expect("the data has a directory")
         .to_owned();
-    assert_eq!(ask(&cluster.url(), "SHOW fsync").await, "off");
+    assert_eq!(query(&cluster.url(), "SHOW fsync").await, "off");
     drop(cluster);
     assert!(!place.exists());
 }
@@ -373,7 +373,7 @@ async fn a_crash_loses_nothing_and_the_port_stays() {
     cluster.restart().await.expect("it starts again");
     assert_eq!(
         (
-            ask(&url, "SELECT what FROM kept").await.as_str(),
+            query(&url, "SELECT what FROM kept").await.as_str(),
             cluster.port()
         ),
         ("still there", port)
@@ -414,12 +414,12 @@ async fn a_half_made_cluster_is_made_again() {
     fs::create_dir_all(left.join("pg")).expect("a directory");
 
     let cluster = start(&dir).await;
-    assert_eq!(ask(&cluster.url(), "SELECT 'yes'").await, "yes");
+    assert_eq!(query(&cluster.url(), "SELECT 'yes'").await, "yes");
     assert!(!left.exists());
 }
 
 #[tokio::test]
-async fn a_pid_that_belongs_to_somebody_else_now_is_no_obstacle() {
+async fn a_reused_pid_is_no_obstacle() {
     let folder = open_folder();
     let dir = folder.path().join("hookfast");
     let cluster = start(&dir).await;
@@ -468,13 +468,13 @@ async fn a_directory_that_postgres_cannot_reach_is_no_obstacle() {
     let place = cluster
         .data_dir()
         .parent()
-        .expect("the data is in a place")
+        .expect("the data has a directory")
         .to_owned();
     cluster.stop().await.expect("it stops");
 
     let cluster = start(&dir).await;
     assert_eq!(
-        ask(&cluster.url(), "SELECT what FROM kept").await,
+        query(&cluster.url(), "SELECT what FROM kept").await,
         "still there"
     );
     cluster.stop().await.expect("it stops");
@@ -490,11 +490,11 @@ async fn a_directory_that_postgres_cannot_reach_is_no_obstacle() {
     fs::set_permissions(&place, Permissions::from_mode(0o777)).expect("a mode");
     let open_place = Cluster::start(options(&dir))
         .await
-        .expect_err("a place open to all is none of ours");
+        .expect_err("a directory open to all is not ours");
     fs::remove_dir_all(&place).expect("it is removed");
     let no_place = Cluster::start(options(&dir))
         .await
-        .expect_err("the place is gone");
+        .expect_err("the directory does not exist");
     for error in [open_place, no_place] {
         assert!(matches!(error, ClusterError::BadLocation { .. }), "{error}");
     }
@@ -514,11 +514,11 @@ async fn a_directory_of_other_things_is_not_closed_to_others() {
 /// A lock, a password or a location that another user created there would be mistaken for
 /// Hookfast's.
 #[tokio::test]
-async fn a_directory_that_others_can_write_to_is_not_used_with_what_is_in_it() {
+async fn the_contents_of_a_directory_that_others_can_write_to_are_not_used() {
     let folder = folder(0o777);
     fs::write(folder.path().join("lock"), "").expect("a file");
     let error = Cluster::start(options(folder.path()))
         .await
-        .expect_err("what is in it may be theirs");
+        .expect_err("its contents may belong to others");
     assert!(matches!(error, ClusterError::NotPrivate { .. }), "{error}");
 }

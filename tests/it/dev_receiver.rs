@@ -26,9 +26,9 @@ struct Running {
 
 impl Running {
     async fn start(secrets: Vec<Secret>) -> Self {
-        let (tell, notices) = mpsc::unbounded_channel();
+        let (sender, notices) = mpsc::unbounded_channel();
         let receiver = Receiver::new(secrets, move |notice| {
-            let _ = tell.send(notice);
+            let _ = sender.send(notice);
         });
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let (addr, mode, stop) = (
@@ -128,7 +128,7 @@ async fn it_prints_deliveries_and_recognizes_repeats() {
 }
 
 #[tokio::test]
-async fn without_a_good_signature_it_answers_401() {
+async fn without_a_valid_signature_it_answers_401() {
     let mut running = Running::start(vec![secret(2)]).await;
     let report = running.handler().deliver(&delivery("{}")).await;
     assert_eq!(report.status, Some(401));

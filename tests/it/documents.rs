@@ -125,7 +125,7 @@ async fn the_receiver_in_express_is_right() {
 
 /// A sender's own verifier behind Hookfast: the settings on the page exist.
 #[test]
-fn the_configurations_on_the_page_of_the_handlers_are_ones() {
+fn the_configurations_on_the_page_of_the_handlers_are_valid() {
     let page = page("docs/HANDLERS.md");
     let configurations = blocks(&page, "toml");
     assert!(configurations.len() >= 2, "{configurations:?}");
@@ -162,10 +162,10 @@ async fn commands_are_known(page: &str) {
     }
 }
 
-/// Their column `sample` is a long JSON array: all columns together make one line of hundreds of
-/// letters in psql.
+/// Their column `sample_ids` is long: all columns together make one line of hundreds of letters in
+/// psql.
 #[test]
-fn examples_name_the_columns_of_functions_that_answer_with_a_sample() {
+fn examples_name_the_columns_of_functions_that_return_a_sample() {
     for name in [
         "README.md",
         "docs/RUNBOOK.md",

@@ -40,7 +40,7 @@ async fn each_test_has_a_database_of_its_own() {
 }
 
 #[tokio::test]
-async fn a_dropped_database_is_gone_whoever_is_connected() {
+async fn a_database_is_dropped_even_with_open_connections() {
     let (one, other) = (database().await, database().await);
     let name = url::Url::parse(one.url()).expect("a URL").path()[1..].to_owned();
     let (_connected, mut connection) = (one.connect().await, other.connect().await);
@@ -58,7 +58,7 @@ async fn a_dropped_database_is_gone_whoever_is_connected() {
 
 #[tokio::test]
 #[should_panic(expected = "not within 1ms: pigs to fly")]
-async fn waiting_in_vain_says_for_what() {
+async fn a_timed_out_wait_names_its_condition() {
     wait_until_within(Duration::from_millis(1), "pigs to fly", async || false).await;
 }
 
@@ -102,7 +102,7 @@ async fn the_answer_to_a_statement_with_parameters_is_lost_and_its_effect_is_not
 }
 
 #[tokio::test]
-async fn the_line_breaks_within_an_answer() {
+async fn the_connection_breaks_within_an_answer() {
     let database = with_table().await;
     let proxy = TcpProxy::start(database.url()).await;
     let mut connection = PgConnection::connect(proxy.url())
@@ -117,7 +117,7 @@ async fn the_line_breaks_within_an_answer() {
 }
 
 #[tokio::test]
-async fn a_cut_line_resets_everybody_until_it_is_open_again() {
+async fn a_cut_proxy_resets_all_connections_until_it_is_open_again() {
     let database = database().await;
     let proxy = TcpProxy::start(database.url()).await;
     let mut connection = PgConnection::connect(proxy.url())
@@ -129,11 +129,11 @@ async fn a_cut_line_resets_everybody_until_it_is_open_again() {
     proxy.open();
     PgConnection::connect(proxy.url())
         .await
-        .expect("a connection through the mended line");
+        .expect("a connection through the restored proxy");
 }
 
 #[tokio::test]
-async fn a_stalled_line_answers_once_it_moves() {
+async fn a_stalled_proxy_answers_once_it_moves() {
     let database = database().await;
     let proxy = TcpProxy::start(database.url()).await;
     let mut connection = PgConnection::connect(proxy.url())

@@ -78,7 +78,7 @@ fn whole_scans(node: &Value, found: &mut Vec<(String, f64)>) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn no_question_reads_the_history() {
+async fn no_query_of_an_operator_reads_the_history() {
     let database = database().await;
     let mut connection = database.connect().await;
     a_history(&mut connection).await;
@@ -109,12 +109,12 @@ async fn no_question_reads_the_history() {
             sqlx::query_scalar(AssertSqlSafe(query)).fetch_one(&mut connection).await.expect("it is there"),
         ));
     }
-    let (mut wrong, mut asked) = (Vec::new(), 0);
-    for question in include_str!("../../scripts/lib/history/questions.sql").split("\n\n") {
-        let (head, query) = question
+    let (mut wrong, mut checked) = (Vec::new(), 0);
+    for entry in include_str!("../../scripts/lib/history/queries.sql").split("\n\n") {
+        let (head, query) = entry
             .trim()
             .split_once('\n')
-            .expect("a name, and the question");
+            .expect("a name, and the query");
         let (name, most) = head
             .trim_start_matches("-- ")
             .split_once(" | ")
@@ -145,8 +145,8 @@ async fn no_question_reads_the_history() {
                 ));
             }
         }
-        asked += 1;
+        checked += 1;
     }
-    assert!(asked >= 25, "{asked} questions");
+    assert!(checked >= 25, "{checked} queries");
     assert!(wrong.is_empty(), "{wrong:#?}");
 }

@@ -54,7 +54,7 @@ impl Ran {
         self
     }
 
-    fn says(self, words: &[&str]) -> Self {
+    fn contains(self, words: &[&str]) -> Self {
         for word in words {
             assert!(
                 self.out.contains(word),

@@ -22,12 +22,12 @@ const OK: &str = "HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok";
 
 /// A server that answers 200 and passes on the requests.
 async fn recording() -> (RawServer, mpsc::UnboundedReceiver<RawRequest>) {
-    let (tell, requests) = mpsc::unbounded_channel();
+    let (sender, requests) = mpsc::unbounded_channel();
     let server = RawServer::start(move |_, mut stream| {
-        let tell = tell.clone();
+        let sender = sender.clone();
         async move {
             while let Some(request) = read_request(&mut stream).await {
-                tell.send(request).expect("the test listens");
+                sender.send(request).expect("the test listens");
                 stream
                     .write_all(OK.as_bytes())
                     .await
@@ -217,7 +217,7 @@ async fn by_path() -> SocketAddr {
 }
 
 #[tokio::test]
-async fn every_answer_has_its_meaning() {
+async fn every_response_status_has_its_outcome() {
     let addr = by_path().await;
     for status in [
         200, 201, 202, 203, 204, 205, 226, 299, 300, 304, 400, 401, 404, 408, 409, 410, 422, 429,
@@ -279,7 +279,7 @@ async fn retry_after_is_kept_in_both_forms_and_garbage_is_not() {
 }
 
 #[tokio::test]
-async fn a_redirect_is_a_failure_and_nobody_is_asked_there() {
+async fn a_redirect_is_a_failure_and_is_not_followed() {
     let (inside, mut asked) = recording().await;
     for status in ["301 Moved", "302 Found", "307 Temporary", "308 Permanent"] {
         let to = format!(
@@ -303,7 +303,7 @@ async fn a_redirect_is_a_failure_and_nobody_is_asked_there() {
 }
 
 #[tokio::test]
-async fn a_connection_is_used_again_also_after_long_answers_and_failures() {
+async fn a_connection_is_reused_also_after_long_responses_and_failures() {
     for answer in ["HTTP/1.1 200 OK", "HTTP/1.1 500 Oh", "HTTP/1.1 410 Gone"] {
         let body = "x".repeat(20_000);
         let server = RawServer::answering(format!(
@@ -348,7 +348,7 @@ async fn a_connection_closed_while_it_was_kept_is_no_failed_attempt() {
 }
 
 #[tokio::test]
-async fn a_new_connection_that_is_closed_is_a_failed_attempt_made_once() {
+async fn a_new_connection_that_is_closed_is_one_failed_attempt() {
     let server = RawServer::start(|_, mut stream| async move {
         read_request(&mut stream).await;
     })
@@ -386,7 +386,7 @@ async fn many_at_a_time() {
 }
 
 #[tokio::test]
-async fn the_own_network_is_refused_unless_allowed() {
+async fn the_own_network_is_forbidden_unless_allowed() {
     let (server, _requests) = recording().await;
     let by_name = format!("http://localhost:{}/?token={PASSWORD}", server.addr.port());
     let guarded = HttpHandlerSettings {
@@ -439,7 +439,7 @@ async fn a_missing_receiver_is_named_in_the_error() {
 }
 
 #[tokio::test]
-async fn settings_that_cannot_work_are_refused_and_never_printed() {
+async fn invalid_settings_are_rejected_and_never_printed() {
     let base = || settings(format!("https://a.example/{PASSWORD}?token={PASSWORD}"));
     let refused = |settings: HttpHandlerSettings| HttpHandler::new(settings).expect_err("refused");
     assert!(matches!(
@@ -472,7 +472,7 @@ async fn settings_that_cannot_work_are_refused_and_never_printed() {
 
 /// Runs itself in a child process, whose environment names a proxy for everything.
 #[tokio::test]
-async fn a_proxy_in_the_environment_is_not_asked() {
+async fn a_proxy_in_the_environment_is_not_used() {
     const URL: &str = "HOOKFAST_TEST_URL";
     if let Ok(url) = std::env::var(URL) {
         assert_eq!(deliver(&handler(url)).await.outcome, Outcome::Delivered);
@@ -484,7 +484,7 @@ async fn a_proxy_in_the_environment_is_not_asked() {
     child
         .args([
             "--exact",
-            "push_handler::a_proxy_in_the_environment_is_not_asked",
+            "push_handler::a_proxy_in_the_environment_is_not_used",
         ])
         .env(URL, server.url());
     for name in [

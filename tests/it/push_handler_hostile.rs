@@ -30,9 +30,9 @@ async fn endless(
     beginning: &'static str,
     part: Vec<u8>,
 ) -> (RawServer, mpsc::UnboundedReceiver<usize>) {
-    let (tell, written) = mpsc::unbounded_channel();
+    let (sender, written) = mpsc::unbounded_channel();
     let server = RawServer::start(move |_, mut stream| {
-        let (tell, part) = (tell.clone(), part.clone());
+        let (sender, part) = (sender.clone(), part.clone());
         async move {
             read_request(&mut stream).await;
             let mut sent = 0;
@@ -41,7 +41,7 @@ async fn endless(
                     sent += n;
                 }
             }
-            let _ = tell.send(sent);
+            let _ = sender.send(sent);
         }
     })
     .await;
@@ -56,7 +56,7 @@ async fn taken(written: &mut mpsc::UnboundedReceiver<usize>) -> usize {
 }
 
 #[tokio::test]
-async fn one_that_hangs_costs_its_time_out_and_no_more() {
+async fn a_receiver_that_hangs_costs_its_timeout_and_no_more() {
     let silent = RawServer::start(|_, mut stream| async move {
         read_request(&mut stream).await;
         pending().await
@@ -83,7 +83,7 @@ async fn one_that_hangs_costs_its_time_out_and_no_more() {
 }
 
 #[tokio::test]
-async fn one_that_never_reads_the_body_costs_its_time_out() {
+async fn a_receiver_that_never_reads_the_body_costs_its_timeout() {
     let deaf = RawServer::start(|_, stream| async move {
         let _held = stream;
         pending().await
@@ -100,7 +100,7 @@ async fn one_that_never_reads_the_body_costs_its_time_out() {
 }
 
 #[tokio::test]
-async fn the_status_counts_where_the_body_hangs_or_breaks() {
+async fn the_status_counts_even_if_the_body_hangs_or_breaks() {
     let cases = [
         (
             "HTTP/1.1 200 OK\r\ncontent-length: 900\r\n\r\nhalf",
@@ -145,7 +145,7 @@ async fn the_status_counts_where_the_body_hangs_or_breaks() {
 }
 
 #[tokio::test]
-async fn one_that_resets_or_closes_is_a_broken_connection() {
+async fn a_receiver_that_resets_or_closes_is_a_broken_connection() {
     let resets = RawServer::start(|_, mut stream| async move {
         read_request(&mut stream).await;
         stream.set_zero_linger().expect("a socket");
@@ -212,7 +212,7 @@ async fn an_endless_body_is_read_to_a_bound() {
 }
 
 #[tokio::test]
-async fn a_body_that_drips_does_not_hold_the_attempt() {
+async fn a_body_that_drips_does_not_prolong_the_attempt() {
     let drips = RawServer::start(|_, mut stream| async move {
         read_request(&mut stream).await;
         let _ = stream
@@ -244,7 +244,7 @@ async fn a_body_that_drips_does_not_hold_the_attempt() {
 }
 
 #[tokio::test]
-async fn endless_headers_are_refused() {
+async fn endless_headers_are_rejected() {
     for part in [&b"x-header: and another\r\n"[..], b"x"] {
         let (server, mut written) =
             endless("HTTP/1.1 200 OK\r\nx-first: ", part.repeat(1000)).await;
@@ -265,7 +265,7 @@ async fn endless_headers_are_refused() {
 }
 
 #[tokio::test]
-async fn what_is_not_http_is_called_so() {
+async fn a_response_that_is_not_http_is_reported_as_such() {
     for garbage in [
         &b"SSH-2.0-OpenSSH_9.2\r\n"[..],
         b"\x15\x03\x01\x00\x02\x02\x16",
@@ -290,7 +290,7 @@ async fn what_is_not_http_is_called_so() {
 }
 
 #[tokio::test]
-async fn nuls_and_bytes_that_are_no_text_come_out_storable() {
+async fn nuls_and_bytes_that_are_not_text_become_storable() {
     let answer =
         b"HTTP/1.1 500 \xff\xfe\r\nx-odd: \xff\xfe\r\nretry-after: \xff\r\ncontent-length: 6\r\n\r\n\0a\xff\xfe\0b";
     let server = RawServer::answering(&answer[..]).await;
@@ -302,7 +302,7 @@ async fn nuls_and_bytes_that_are_no_text_come_out_storable() {
 }
 
 #[tokio::test]
-async fn what_is_sent_unasked_between_two_requests_answers_neither() {
+async fn an_unsolicited_response_between_two_requests_answers_neither() {
     // The second answer arrives with the first. If it counted for the next request, it would mark
     // an event as delivered.
     let twice =

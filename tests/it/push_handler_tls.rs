@@ -46,7 +46,7 @@ async fn tls_server() -> RawServer {
 
 /// Runs itself in a child process, which trusts the tests' authority and no other.
 #[tokio::test]
-async fn a_trusted_certificate_is_taken_for_its_name_only() {
+async fn a_trusted_certificate_is_valid_for_its_name_only() {
     const PORT: &str = "HOOKFAST_TEST_PORT";
     if let Ok(port) = std::env::var(PORT) {
         let handler = handler(format!("https://localhost:{port}/?token={PASSWORD}"));
@@ -67,7 +67,7 @@ async fn a_trusted_certificate_is_taken_for_its_name_only() {
     let output = Command::new(std::env::current_exe().expect("this test's file"))
         .args([
             "--exact",
-            "push_handler_tls::a_trusted_certificate_is_taken_for_its_name_only",
+            "push_handler_tls::a_trusted_certificate_is_valid_for_its_name_only",
         ])
         .env(
             "SSL_CERT_FILE",
@@ -91,7 +91,7 @@ async fn a_trusted_certificate_is_taken_for_its_name_only() {
 }
 
 #[tokio::test]
-async fn an_unknown_authority_and_a_server_without_tls_are_refused() {
+async fn an_unknown_authority_and_a_server_without_tls_are_rejected() {
     let unknown = tls_server().await;
     let plain = RawServer::start(|_, mut stream| async move {
         let _ = stream

@@ -113,7 +113,7 @@ INSERT INTO hookfast_data.attempts (event_id, delivery_id, attempt_number, handl
 SELECT d.event_id, d.delivery_id, a.attempt_number, d.handler_id, a.outcome, a.status, 1000, a.error, CASE a.outcome WHEN 'lost' THEN 'lost' ELSE 'status' END FROM hookfast_data.dead_letters d,
     (VALUES (1, 'lost', NULL::smallint, 'its worker disappeared'), (2, 'retry', 500, 'status 500: out of stock'), (3, 'dead', 500, 'status 500: out of stock'))
         a (attempt_number, outcome, status, error);
-SELECT hookfast.replay(e.id, 'shop', 'one that is owed') FROM hookfast_data.events e WHERE e.conflicts_with IS NOT NULL;
+SELECT hookfast.replay(e.id, 'shop', 'a pending one') FROM hookfast_data.events e WHERE e.conflicts_with IS NOT NULL;
 
 INSERT INTO hookfast_data.quarantine (source_id, digest, reason, headers, body, last_at)
 SELECT s.id, sha256('a'), 'wrong_signature', '{"user-agent": "Airalo"}', '{"request_id": "order-2"}', now() - interval '2 hours'
@@ -138,7 +138,7 @@ SELECT hookfast_data.evaluate_alerts();
 struct Ids {
     event: String,
     dead: String,
-    owed: String,
+    pending: String,
     quarantined: String,
 }
 
@@ -148,7 +148,7 @@ impl Ids {
         sqlx::raw_sql(STORY)
             .execute(&mut connection)
             .await
-            .expect("the story");
+            .expect("the example data");
         let mut one = async |query: &'static str| -> String {
             sqlx::query_scalar(query)
                 .fetch_one(&mut connection)
@@ -158,15 +158,15 @@ impl Ids {
         Self {
             event: one("SELECT event_id::text FROM hookfast.conflicts").await,
             dead: one("SELECT delivery_id::text FROM hookfast.dead_letters").await,
-            owed: one("SELECT id::text FROM hookfast_data.outbox ORDER BY id LIMIT 1").await,
+            pending: one("SELECT id::text FROM hookfast_data.outbox ORDER BY id LIMIT 1").await,
             quarantined: one("SELECT quarantine_id::text FROM hookfast.quarantine").await,
         }
     }
 
-    fn in_the_place_of_names(&self, block: &str) -> String {
+    fn substituted_in(&self, block: &str) -> String {
         // Only pending deliveries can be rescheduled.
         let delivery = if block.contains("hookfast.reschedule(") {
-            &self.owed
+            &self.pending
         } else {
             &self.dead
         };
@@ -211,7 +211,7 @@ async fn every_statement_of_the_runbook_runs() {
                 !block.contains("hookfast_data"),
                 "{heading}: operators may not use that schema\n{block}"
             );
-            run(&mut connection, heading, &ids.in_the_place_of_names(block)).await;
+            run(&mut connection, heading, &ids.substituted_in(block)).await;
         }
     }
 }

@@ -111,7 +111,7 @@ fn text(output: &Output) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_signed_for_a_source_is_accepted() {
+async fn requests_signed_for_a_source_are_accepted() {
     let receiver = Receiver::start().await;
     for (source, _) in SOURCES {
         let sent = receiver.send(&["body.json", "--source", source]).await;
@@ -154,7 +154,7 @@ async fn what_is_signed_for_a_source_is_accepted() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_samples_of_known_senders_are_accepted_as_what_they_are() {
+async fn the_samples_of_known_senders_are_accepted_with_their_types() {
     let receiver = Receiver::start().await;
     let samples = [
         "github.pull_request.opened",
@@ -181,16 +181,16 @@ async fn the_samples_of_known_senders_are_accepted_as_what_they_are() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_source_that_is_not_clear_is_not_guessed() {
+async fn an_ambiguous_source_is_not_guessed() {
     let receiver = Receiver::start().await;
     for arguments in [&["body.json"][..], &["body.json", "--source", "none"]] {
         let refused = receiver.send(arguments).await;
-        let said = text(&refused);
+        let printed = text(&refused);
         assert!(
             !refused.status.success()
-                && said.contains("nothing was sent")
-                && said.contains("github"),
-            "{said}"
+                && printed.contains("nothing was sent")
+                && printed.contains("github"),
+            "{printed}"
         );
     }
     let mut alone = Command::new(env!("CARGO_BIN_EXE_hookfast"));
@@ -198,9 +198,9 @@ async fn a_source_that_is_not_clear_is_not_guessed() {
         .args(["send", "body.json", "--source", "stripe"])
         .current_dir(&receiver.folder)
         .env_remove("HOOKFAST_CONFIG");
-    let said = text(&alone.output().expect("it runs"));
+    let printed = text(&alone.output().expect("it runs"));
     assert!(
-        said.contains("[sources.stripe]") && said.contains("--config"),
-        "{said}"
+        printed.contains("[sources.stripe]") && printed.contains("--config"),
+        "{printed}"
     );
 }

@@ -99,7 +99,7 @@ timeout = '5 minutes'
 ";
 
 #[test]
-fn errors_of_commands_say_what_happened_and_what_to_do() {
+fn errors_of_commands_have_a_cause_and_a_hint() {
     let folder = tempfile::tempdir().expect("a folder");
     fs::write(folder.path().join("broken.toml"), BROKEN).expect("written");
     fs::write(folder.path().join("key.toml"), "[ingres]\n").expect("written");

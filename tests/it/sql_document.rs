@@ -12,7 +12,7 @@ fn page() -> String {
 const STORY: &str = r#"
 INSERT INTO hookfast_data.sources (name, kind, search_fields, secret_fields) VALUES ('airalo', 'airalo', '{code,iccid,id,request_id}', '{lpa}');
 INSERT INTO hookfast_data.handlers (name, kind, types, max_attempts, registered_version) VALUES ('shop', 'http', '{airalo.*}', 3, 0), ('later', 'pull', '{airalo.*}', 3, 99);
-CREATE FUNCTION public.came(n integer, key text, body text, conflicts_with uuid DEFAULT NULL) RETURNS uuid LANGUAGE sql AS $$
+CREATE FUNCTION public.arrived(n integer, key text, body text, conflicts_with uuid DEFAULT NULL) RETURNS uuid LANGUAGE sql AS $$
     WITH made AS (
         INSERT INTO hookfast_data.events (id, source_id, subscription_version, conflicts_with, type, origin, idempotency_key, headers, body)
         SELECT overlay(gen_random_uuid()::text PLACING left(hookfast_data.event_id_at(now() - interval '1 minute' * (60 - n))::text, 13) FROM 1)::uuid,
@@ -21,9 +21,9 @@ CREATE FUNCTION public.came(n integer, key text, body text, conflicts_with uuid 
     )
     INSERT INTO hookfast_data.idempotency_keys (source_id, key, event_id) SELECT source_id, idempotency_key, id FROM made RETURNING event_id
 $$;
-SELECT came(n, 'order:request-' || n || ':completed', '{"data": {"id": ' || n || ', "quantity": 1, "sims": [{"iccid": "8900000000000000' || 100 + n || '"}]}, "request_id": "request-' || n || '"}') FROM generate_series(1, 6) n;
-SELECT came(7, 'order:request-1:completed#conflict:x', '{"data": {"id": 70}, "request_id": "request-1"}', (SELECT event_id FROM hookfast_data.idempotency_keys WHERE key = 'order:request-1:completed'));
-SELECT came(8, 'body:not-json', 'no json');
+SELECT arrived(n, 'order:request-' || n || ':completed', '{"data": {"id": ' || n || ', "quantity": 1, "sims": [{"iccid": "8900000000000000' || 100 + n || '"}]}, "request_id": "request-' || n || '"}') FROM generate_series(1, 6) n;
+SELECT arrived(7, 'order:request-1:completed#conflict:x', '{"data": {"id": 70}, "request_id": "request-1"}', (SELECT event_id FROM hookfast_data.idempotency_keys WHERE key = 'order:request-1:completed'));
+SELECT arrived(8, 'body:not-json', 'no json');
 INSERT INTO hookfast_data.attempts (event_id, delivery_id, attempt_number, handler_id, outcome, duration_ms, status, error, error_kind)
 SELECT k.event_id, t.n + 100, t.attempt_number, h.id, t.outcome, 12, t.status, t.error, CASE WHEN t.error IS NOT NULL THEN 'status' END FROM hookfast_data.handlers h, (VALUES
     (1, 1, 'delivered', 200, NULL), (2, 1, 'retry', 500, 'status 500: oh'), (2, 2, 'dead', 500, 'status 500: oh'),
@@ -52,7 +52,7 @@ impl Story {
         connection
             .execute(AssertSqlSafe(STORY.to_owned()))
             .await
-            .expect("the story");
+            .expect("the example data");
         let mut story = Self {
             connection,
             ids: BTreeMap::new(),
@@ -201,7 +201,7 @@ const AFTERWARDS: [(&str, &str, &str); 16] = [
 ];
 
 #[tokio::test]
-async fn every_example_runs_and_does_what_the_page_says() {
+async fn every_example_runs_with_the_documented_result() {
     let (page, mut story) = (page(), Story::new().await);
     let examples: Vec<_> = page
         .split("```sql\n")
@@ -226,12 +226,12 @@ async fn every_example_runs_and_does_what_the_page_says() {
         "each of these is on the page, once"
     );
     let timeline = "SELECT string_agg(kind, ', ' ORDER BY at) FROM hookfast.timeline('request-1') WHERE handler IS NULL OR handler = 'shop' AND kind = 'delivered'";
-    let told = story.text(timeline).await;
+    let kinds = story.text(timeline).await;
     assert!(
-        told.starts_with("received, conflict, ")
-            && told.contains("delivered")
-            && told.contains("event.replayed"),
-        "{told}"
+        kinds.starts_with("received, conflict, ")
+            && kinds.contains("delivered")
+            && kinds.contains("event.replayed"),
+        "{kinds}"
     );
 }
 
@@ -265,10 +265,10 @@ async fn the_reference_names_every_view_column_and_function_as_it_is() {
         .split_once("\n## Views\n")
         .and_then(|(_, rest)| rest.split_once("\n## Functions\n"))
         .expect("both parts");
-    let mut told = BTreeMap::new();
+    let mut documented = BTreeMap::new();
     for section in views.split("\n### hookfast.").skip(1) {
         let (name, rest) = section.split_once('\n').expect("a heading ends");
-        told.insert(name.to_owned(), table(rest));
+        documented.insert(name.to_owned(), table(rest));
     }
     let columns: Vec<(String, String, String)> = sqlx::query_as(
         "SELECT relname::text, attname::text, replace(format_type(atttypid, atttypmod), 'timestamp with time zone', 'timestamptz') \
@@ -282,7 +282,7 @@ async fn the_reference_names_every_view_column_and_function_as_it_is() {
     for (view, column, kind) in columns {
         there.entry(view).or_default().push((column, kind));
     }
-    assert_eq!(told, there);
+    assert_eq!(documented, there);
 
     let there: Vec<String> = sqlx::query_scalar(
         "SELECT proname || '(' || coalesce((SELECT string_agg(CASE WHEN i > pronargs - pronargdefaults THEN '[' || proargnames[i] || ']' ELSE proargnames[i] END, ', ' ORDER BY i) \

@@ -109,7 +109,7 @@ async fn run(seed: u64, length: Duration, plan: &[plan::Planned]) -> bool {
     victims.suffer(plan, length).await;
 
     println!(
-        "{:7.2} s  no more faults; waiting for what is pending",
+        "{:7.2} s  no more faults; waiting for pending deliveries",
         length.as_secs_f64()
     );
     let sent = sender.finish(LAST_ANSWERS).await;

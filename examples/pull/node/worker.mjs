@@ -60,20 +60,20 @@ process.on("SIGTERM", () => {
 
 const client = new pg.Client({ connectionString: process.env.DATABASE_URL, query_timeout: ANSWER_SECONDS * 1000 });
 await client.connect();
-let news = false;
+let notified = false;
 client.on("notification", () => {
-  news = true;
+  notified = true;
   wake();
 });
 await client.query("LISTEN hookfast_wake");
 console.error("ready");
 
 while (!stopping) {
-  news = false;
+  notified = false;
   // The claim is its own transaction, so that a crash after it counts as an attempt.
   const batch = await client.query("SELECT * FROM hookfast.claim($1, $2, $3, $4)", [HANDLER, HOLDER, BATCH, LEASE]);
   for (const delivery of batch.rows) await handle(client, delivery);
-  if (batch.rows.length === 0 && !news && !stopping) {
+  if (batch.rows.length === 0 && !notified && !stopping) {
     await new Promise((resolve) => {
       const timer = setTimeout(resolve, POLL_SECONDS * 1000);
       wake = () => {

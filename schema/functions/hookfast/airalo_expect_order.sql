@@ -1,7 +1,8 @@
 CREATE OR REPLACE FUNCTION hookfast.airalo_expect_order(
     request_id text, description text, expected_within interval DEFAULT '30 minutes', source text DEFAULT NULL)
     RETURNS text
-    LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+    LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+    SET debug_print_parse = off SET debug_print_rewritten = off SET debug_print_plan = off AS $$
 #variable_conflict use_column
 DECLARE
     of_source smallint := hookfast_data.airalo_source(airalo_expect_order.source);

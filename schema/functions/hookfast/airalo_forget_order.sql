@@ -1,6 +1,7 @@
 CREATE OR REPLACE FUNCTION hookfast.airalo_forget_order(description text, why text,
     source text DEFAULT NULL) RETURNS bigint
-    LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+    LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+    SET debug_print_parse = off SET debug_print_rewritten = off SET debug_print_plan = off AS $$
 DECLARE
     of_source smallint := hookfast_data.airalo_source(airalo_forget_order.source);
     forgotten bigint;

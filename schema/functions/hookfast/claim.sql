@@ -7,7 +7,8 @@ CREATE OR REPLACE FUNCTION hookfast.claim(handler text, owner text, batch intege
         received_at timestamptz, idempotency_key text, conflicts_with uuid, headers jsonb, payload jsonb, body bytea)
     LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
     SET jit = off SET enable_seqscan = off SET enable_bitmapscan = off SET enable_hashjoin = off
-        SET enable_mergejoin = off AS $$
+        SET enable_mergejoin = off
+    SET debug_print_parse = off SET debug_print_rewritten = off SET debug_print_plan = off AS $$
 #variable_conflict use_column
 DECLARE
     h record;
@@ -19,7 +20,7 @@ DECLARE
     due timestamptz;
     new_lease bigint;
 BEGIN
-    SELECT r.id, r.kind, r.paused_at, r.retired_at, r.retired_why, r.ordered_by, r.filter::jsonpath AS filter INTO h
+    SELECT r.id, r.kind, r.paused_at, r.retired_at, r.ordered_by, r.filter::jsonpath AS filter INTO h
         FROM hookfast_data.handlers r WHERE r.name = claim.handler;
     IF NOT FOUND OR h.kind <> 'pull' THEN
         RAISE 'no pull handler is named %; nothing was claimed', claim.handler
@@ -34,8 +35,8 @@ BEGIN
         RAISE 'invalid lease %: it must be 1 second to 1 day; nothing was claimed', claim.lease USING ERRCODE = '22023';
     END IF;
     IF h.retired_at IS NOT NULL THEN
-        RAISE 'handler % was retired at %: %; nothing was claimed', claim.handler, h.retired_at::timestamptz(0),
-            h.retired_why
+        -- Without the reason, which only operators see.
+        RAISE 'handler % was retired at %; nothing was claimed', claim.handler, h.retired_at::timestamptz(0)
             USING ERRCODE = 'HF006',
                 HINT = 'To end the retirement, start a process with the role worker whose configuration has the '
                 'handler. Otherwise stop this client.';

@@ -2,8 +2,9 @@ CREATE OR REPLACE FUNCTION hookfast.discard_all(
     handler text DEFAULT NULL, type text DEFAULT NULL, died_after timestamptz DEFAULT NULL,
         died_before timestamptz DEFAULT NULL,
     error text DEFAULT NULL, payload jsonpath DEFAULT NULL, why text DEFAULT NULL, at_most bigint DEFAULT NULL)
-    RETURNS TABLE (matching bigint, changed bigint, sample jsonb)
-    LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+    RETURNS TABLE (matching bigint, changed bigint, sample_ids bigint[])
+    LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+    SET debug_print_parse = off SET debug_print_rewritten = off SET debug_print_plan = off AS $$
 DECLARE
     letters bigint[] := ARRAY(SELECT m.delivery_id
         FROM hookfast_data.matching_dead_letters(discard_all.handler, discard_all.type,
@@ -12,8 +13,7 @@ BEGIN
     PERFORM hookfast_data.handler_id(discard_all.handler), hookfast_data.check_payload(discard_all.payload);
     matching := cardinality(letters);
     changed := 0;
-    sample := (SELECT coalesce(jsonb_agg(to_jsonb(d)), '[]') FROM (
-        SELECT * FROM hookfast.dead_letters x WHERE x.delivery_id = ANY (letters[:5]) ORDER BY x.delivery_id) d);
+    sample_ids := letters[:5];
     IF discard_all.at_most IS NOT NULL THEN
         PERFORM hookfast_data.require_reason(discard_all.why);
         PERFORM hookfast_data.check_at_most(matching, discard_all.at_most);
@@ -28,5 +28,5 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION hookfast.discard_all IS
     'Discards all matching dead letters; the filter is that of hookfast.retry_all. Without at_most it changes '
-    'nothing and returns how many match, with five of them';
+    'nothing and returns how many match, with the ids of five of them';
 REVOKE ALL ON FUNCTION hookfast.discard_all FROM PUBLIC;

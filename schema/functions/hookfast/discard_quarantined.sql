@@ -1,8 +1,9 @@
 CREATE OR REPLACE FUNCTION hookfast.discard_quarantined(
     source text DEFAULT NULL, reason text DEFAULT NULL, last_before timestamptz DEFAULT NULL, why text DEFAULT NULL,
         at_most bigint DEFAULT NULL)
-    RETURNS TABLE (matching bigint, changed bigint, sample jsonb)
-    LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+    RETURNS TABLE (matching bigint, changed bigint, sample_ids bigint[])
+    LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+    SET debug_print_parse = off SET debug_print_rewritten = off SET debug_print_plan = off AS $$
 DECLARE
     rows bigint[] := ARRAY(SELECT q.id FROM hookfast_data.quarantine q
         JOIN hookfast_data.sources s ON s.id = q.source_id
@@ -14,9 +15,7 @@ DECLARE
 BEGIN
     matching := cardinality(rows);
     changed := 0;
-    sample := (SELECT coalesce(jsonb_agg(to_jsonb(x)), '[]') FROM (
-        SELECT q.quarantine_id, q.source, q.reason, q.count, q.first_at, q.bytes FROM hookfast.quarantine q
-            WHERE q.quarantine_id = ANY (rows[:5]) ORDER BY 1) x);
+    sample_ids := rows[:5];
     IF discard_quarantined.at_most IS NOT NULL THEN
         PERFORM hookfast_data.require_reason(discard_quarantined.why);
         PERFORM hookfast_data.check_at_most(matching, discard_quarantined.at_most);
@@ -31,5 +30,5 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION hookfast.discard_quarantined IS
     'Deletes quarantined requests, which makes room. It keeps requests with a requested action that is not done yet. '
-    'Without at_most it changes nothing and returns how many match';
+    'Without at_most it changes nothing and returns how many match, with the ids of five of them';
 REVOKE ALL ON FUNCTION hookfast.discard_quarantined FROM PUBLIC;

@@ -1,5 +1,6 @@
 CREATE OR REPLACE FUNCTION hookfast.erase(event_id uuid, why text) RETURNS void
-    LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+    LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+    SET debug_print_parse = off SET debug_print_rewritten = off SET debug_print_plan = off AS $$
 BEGIN
     PERFORM hookfast_data.require_reason(erase.why), hookfast_data.lock_history_exclusive();
     PERFORM FROM hookfast_data.retention_holds h WHERE h.event_id = erase.event_id;

@@ -2,7 +2,7 @@ CREATE OR REPLACE FUNCTION hookfast.erase_all(
     term text DEFAULT NULL, source text DEFAULT NULL, type text DEFAULT NULL, received_after timestamptz DEFAULT NULL,
     received_before timestamptz DEFAULT NULL, payload jsonpath DEFAULT NULL, why text DEFAULT NULL,
         at_most bigint DEFAULT NULL)
-    RETURNS TABLE (matching bigint, still_pending bigint, held bigint, changed bigint, sample jsonb)
+    RETURNS TABLE (matching bigint, still_pending bigint, held bigint, changed bigint, sample_ids uuid[])
     LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
         SET plan_cache_mode = force_custom_plan
     SET debug_print_parse = off SET debug_print_rewritten = off SET debug_print_plan = off AS $$
@@ -45,9 +45,7 @@ BEGIN
     still_pending := cardinality(pending);
     held := cardinality(kept);
     changed := 0;
-    sample := (SELECT coalesce(jsonb_agg(to_jsonb(x)), '[]') FROM (
-        SELECT e.id AS event_id, e.type, e.idempotency_key, e.received_at FROM hookfast_data.events e
-            WHERE e.id = ANY (events[:5]) ORDER BY e.id) x);
+    sample_ids := events[:5];
     IF erase_all.at_most IS NOT NULL THEN
         PERFORM hookfast_data.check_at_most(matching, erase_all.at_most);
         changed := hookfast_data.erase_events(events);
@@ -62,5 +60,6 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION hookfast.erase_all IS
     'Erases payload and headers of all matching events (term as in hookfast.find) that are neither pending nor under '
-    'a retention hold. Without at_most it changes nothing and returns how many match, with five of them';
+    'a retention hold. Without at_most it changes nothing and returns how many match, with the ids of five of '
+    'them';
 REVOKE ALL ON FUNCTION hookfast.erase_all FROM PUBLIC;

@@ -1,6 +1,7 @@
 CREATE OR REPLACE FUNCTION hookfast.extend_lease(lease_id bigint,
     lease interval DEFAULT '60 seconds') RETURNS timestamptz
-    LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+    LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+    SET debug_print_parse = off SET debug_print_rewritten = off SET debug_print_plan = off AS $$
 #variable_conflict use_column
 DECLARE
     until timestamptz;

@@ -1,7 +1,8 @@
 CREATE OR REPLACE FUNCTION hookfast.fail(
     lease_id bigint, delivery_id bigint, error text, retry_after interval DEFAULT NULL,
         dead boolean DEFAULT false) RETURNS void
-    LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+    LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+    SET debug_print_parse = off SET debug_print_rewritten = off SET debug_print_plan = off AS $$
 #variable_conflict use_column
 DECLARE
     delivery hookfast_data.outbox := hookfast_data.lock_pulled_delivery(fail.lease_id, fail.delivery_id);

@@ -1,5 +1,6 @@
 CREATE OR REPLACE FUNCTION hookfast.pause_all_handlers(why text) RETURNS bigint
-    LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+    LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+    SET debug_print_parse = off SET debug_print_rewritten = off SET debug_print_plan = off AS $$
 DECLARE
     handler text;
     paused bigint := 0;

@@ -1,5 +1,6 @@
 CREATE OR REPLACE FUNCTION hookfast.reindex(source text, why text) RETURNS void
-    LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+    LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+    SET debug_print_parse = off SET debug_print_rewritten = off SET debug_print_plan = off AS $$
 DECLARE
     of_source smallint := (SELECT s.id FROM hookfast_data.sources s WHERE s.name = reindex.source);
 BEGIN

@@ -1,6 +1,7 @@
 CREATE OR REPLACE FUNCTION hookfast.replay(event_id uuid, handler text, why text,
     new_webhook_id boolean DEFAULT false) RETURNS bigint
-    LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+    LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+    SET debug_print_parse = off SET debug_print_rewritten = off SET debug_print_plan = off AS $$
 DECLARE
     to_handler smallint := hookfast_data.handler_id(replay.handler);
     event record;

@@ -3,9 +3,10 @@ CREATE OR REPLACE FUNCTION hookfast.replay_all(
         received_before timestamptz DEFAULT NULL,
     payload jsonpath DEFAULT NULL, per_second integer DEFAULT NULL, new_webhook_id boolean DEFAULT false,
         why text DEFAULT NULL, at_most bigint DEFAULT NULL)
-    RETURNS TABLE (replay_id bigint, matching bigint, sample jsonb)
+    RETURNS TABLE (replay_id bigint, matching bigint, sample_ids uuid[])
     LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
-        SET plan_cache_mode = force_custom_plan AS $$
+        SET plan_cache_mode = force_custom_plan
+    SET debug_print_parse = off SET debug_print_rewritten = off SET debug_print_plan = off AS $$
 #variable_conflict use_column
 DECLARE
     to_handler smallint := hookfast_data.handler_id(replay_all.handler);
@@ -14,7 +15,6 @@ DECLARE
     end_id uuid := hookfast.event_id_at(least(replay_all.received_before, clock_timestamp()));
     of_source smallint := (SELECT s.id FROM hookfast_data.sources s WHERE s.name = replay_all.source);
     rate integer := replay_all.per_second;
-    sampled uuid[];
 BEGIN
     IF to_handler IS NULL OR replay_all.source IS NOT NULL AND of_source IS NULL THEN
         RAISE 'handler is null, or no source is named %; nothing was changed',
@@ -28,16 +28,13 @@ BEGIN
     IF rate NOT BETWEEN 1 AND 10000 THEN
         RAISE 'invalid per_second %: it must be 1 to 10000; nothing was changed', rate USING ERRCODE = '22023';
     END IF;
-    SELECT count(*), (array_agg(m.id))[:5] INTO matching, sampled FROM (
+    SELECT count(*), coalesce((array_agg(m.id))[:5], '{}') INTO matching, sample_ids FROM (
         SELECT e.id FROM hookfast_data.events e
         WHERE e.id > cursor_id AND e.id < end_id AND e.erased_at IS NULL
             AND (of_source IS NULL OR e.source_id = of_source)
             AND (replay_all.type IS NULL OR hookfast_data.type_matches(replay_all.type, e.type))
             AND (replay_all.payload IS NULL OR hookfast_data.payload_matches(e.body, replay_all.payload))
         ORDER BY e.id) m;
-    sample := (SELECT coalesce(jsonb_agg(to_jsonb(x)), '[]') FROM (
-        SELECT e.id AS event_id, e.type, e.idempotency_key, e.received_at FROM hookfast_data.events e
-            WHERE e.id = ANY (sampled) ORDER BY e.id) x);
     IF replay_all.at_most IS NOT NULL THEN
         PERFORM hookfast_data.require_reason(replay_all.why);
         PERFORM hookfast_data.check_at_most(matching, replay_all.at_most);
@@ -57,5 +54,5 @@ END $$;
 COMMENT ON FUNCTION hookfast.replay_all IS
     'Delivers all matching events to a handler again, oldest first, as a job with a rate limit (by default half of '
     'the handler''s current rate, 10 to 200 a second). Without at_most it starts nothing and returns how many match, '
-    'with five of them. hookfast.replays shows the progress';
+    'with the ids of five of them. hookfast.replays shows the progress';
 REVOKE ALL ON FUNCTION hookfast.replay_all FROM PUBLIC;

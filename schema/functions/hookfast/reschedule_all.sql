@@ -1,7 +1,8 @@
 CREATE OR REPLACE FUNCTION hookfast.reschedule_all(handler text, due_at timestamptz, type text DEFAULT NULL,
     why text DEFAULT NULL, at_most bigint DEFAULT NULL)
-    RETURNS TABLE (matching bigint, changed bigint, sample jsonb)
-    LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+    RETURNS TABLE (matching bigint, changed bigint, sample_ids bigint[])
+    LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+    SET debug_print_parse = off SET debug_print_rewritten = off SET debug_print_plan = off AS $$
 DECLARE
     of_handler smallint := hookfast_data.handler_id(reschedule_all.handler);
     pending bigint[];
@@ -14,13 +15,11 @@ BEGIN
         WHERE o.handler_id = of_handler AND o.lease_id IS NULL AND o.due_at IS DISTINCT FROM 'infinity'
             AND o.ordering_key IS DISTINCT FROM ''
             AND (reschedule_all.type IS NULL OR hookfast_data.type_matches(reschedule_all.type,
-                (SELECT e.type FROM hookfast_data.events e WHERE e.id = o.event_id))));
+                (SELECT e.type FROM hookfast_data.events e WHERE e.id = o.event_id)))
+        ORDER BY o.id);
     matching := cardinality(pending);
     changed := 0;
-    sample := (SELECT coalesce(jsonb_agg(to_jsonb(d)), '[]') FROM (
-        SELECT x.delivery_id, x.event_id, x.state, x.attempts, x.next_attempt_at FROM hookfast.deliveries x
-        WHERE x.handler = reschedule_all.handler AND x.state IN ('ready', 'retrying', 'scheduled', 'paused')
-            AND x.delivery_id = ANY (pending[:5])) d);
+    sample_ids := pending[:5];
     IF reschedule_all.at_most IS NOT NULL THEN
         PERFORM hookfast_data.require_reason(reschedule_all.why);
         PERFORM hookfast_data.check_at_most(matching, reschedule_all.at_most);
@@ -42,5 +41,5 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION hookfast.reschedule_all IS
     'Changes when all ready or retrying deliveries of a handler are due; now() makes them due at once. Without '
-    'at_most it changes nothing and returns how many match';
+    'at_most it changes nothing and returns how many match, with the ids of five of them';
 REVOKE ALL ON FUNCTION hookfast.reschedule_all FROM PUBLIC;

@@ -1,7 +1,8 @@
 CREATE OR REPLACE FUNCTION hookfast.retire_handler(handler text, why text, pending text DEFAULT 'discard',
     at_most bigint DEFAULT NULL)
-    RETURNS TABLE (matching bigint, changed bigint, sample jsonb)
-    LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+    RETURNS TABLE (matching bigint, changed bigint, sample_ids bigint[])
+    LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+    SET debug_print_parse = off SET debug_print_rewritten = off SET debug_print_plan = off AS $$
 #variable_conflict use_column
 DECLARE
     of_handler smallint := hookfast_data.handler_id(retire_handler.handler);
@@ -26,9 +27,7 @@ BEGIN
     END IF;
     matching := (SELECT count(*) FROM hookfast_data.outbox o WHERE o.handler_id = of_handler);
     changed := 0;
-    sample := (SELECT coalesce(jsonb_agg(to_jsonb(d)), '[]') FROM (
-        SELECT o.id AS delivery_id, o.event_id, o.attempt_number AS attempts FROM hookfast_data.outbox o
-        WHERE o.handler_id = of_handler ORDER BY o.id LIMIT 5) d);
+    sample_ids := ARRAY(SELECT o.id FROM hookfast_data.outbox o WHERE o.handler_id = of_handler ORDER BY o.id LIMIT 5);
     IF retire_handler.at_most IS NOT NULL THEN
         PERFORM hookfast_data.check_at_most(matching, retire_handler.at_most);
         UPDATE hookfast_data.subscription_version r SET version = r.version + 1, changed_at = clock_timestamp()
@@ -52,6 +51,6 @@ END $$;
 COMMENT ON FUNCTION hookfast.retire_handler IS
     'Ends the subscription of a handler that no configuration has any more: it gets no new deliveries. Its pending '
     'deliveries are never run: they are discarded (the first 10,000 at once, the rest by the workers) or kept until '
-    'their events expire. Without at_most it changes nothing and returns how many are pending, with five of them. '
+    'their events expire. Without at_most it changes nothing and returns how many are pending, with the ids of five. '
     'Raises an error while a live process or client serves the handler';
 REVOKE ALL ON FUNCTION hookfast.retire_handler FROM PUBLIC;

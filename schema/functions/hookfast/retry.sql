@@ -1,6 +1,7 @@
 CREATE OR REPLACE FUNCTION hookfast.retry(delivery_id bigint, why text,
     max_attempts integer DEFAULT NULL) RETURNS void
-    LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+    LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+    SET debug_print_parse = off SET debug_print_rewritten = off SET debug_print_plan = off AS $$
 DECLARE
     dead record;
 BEGIN

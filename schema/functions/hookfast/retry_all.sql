@@ -3,8 +3,9 @@ CREATE OR REPLACE FUNCTION hookfast.retry_all(
         died_before timestamptz DEFAULT NULL,
     error text DEFAULT NULL, payload jsonpath DEFAULT NULL, max_attempts integer DEFAULT NULL, why text DEFAULT NULL,
         at_most bigint DEFAULT NULL)
-    RETURNS TABLE (matching bigint, changed bigint, sample jsonb)
-    LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+    RETURNS TABLE (matching bigint, changed bigint, sample_ids bigint[])
+    LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+    SET debug_print_parse = off SET debug_print_rewritten = off SET debug_print_plan = off AS $$
 DECLARE
     letters bigint[];
 BEGIN
@@ -15,15 +16,14 @@ BEGIN
         RAISE 'invalid max_attempts %: it must be 1 to 1000; nothing was changed', retry_all.max_attempts
             USING ERRCODE = '22023';
     END IF;
-    SELECT coalesce(array_agg(m.delivery_id) FILTER (WHERE NOT m.erased), '{}') INTO letters
+    SELECT coalesce(array_agg(m.delivery_id ORDER BY m.delivery_id) FILTER (WHERE NOT m.erased), '{}') INTO letters
         FROM hookfast_data.matching_dead_letters(
         retry_all.handler, retry_all.type, retry_all.died_after, retry_all.died_before, retry_all.error,
             retry_all.payload) m
         JOIN hookfast_data.handlers h ON h.id = m.handler_id AND h.retired_at IS NULL;
     matching := cardinality(letters);
     changed := 0;
-    sample := (SELECT coalesce(jsonb_agg(to_jsonb(d)), '[]') FROM (
-        SELECT * FROM hookfast.dead_letters x WHERE x.delivery_id = ANY (letters[:5]) ORDER BY x.delivery_id) d);
+    sample_ids := letters[:5];
     IF retry_all.at_most IS NOT NULL THEN
         PERFORM hookfast_data.require_reason(retry_all.why);
         PERFORM hookfast_data.check_at_most(matching, retry_all.at_most);
@@ -39,5 +39,5 @@ BEGIN
 END $$;
 COMMENT ON FUNCTION hookfast.retry_all IS
     'Retries all matching dead letters now. error is an ILIKE pattern, type a type pattern, payload a jsonpath '
-    'predicate. Without at_most it changes nothing and returns how many match, with five of them';
+    'predicate. Without at_most it changes nothing and returns how many match, with the ids of five of them';
 REVOKE ALL ON FUNCTION hookfast.retry_all FROM PUBLIC;

@@ -2,8 +2,9 @@
 -- seconds.
 CREATE OR REPLACE FUNCTION hookfast.reverify_quarantined(source text DEFAULT NULL, last_after timestamptz DEFAULT NULL,
     why text DEFAULT NULL, at_most bigint DEFAULT NULL)
-    RETURNS TABLE (matching bigint, changed bigint, sample jsonb)
-    LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+    RETURNS TABLE (matching bigint, changed bigint, sample_ids bigint[])
+    LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+    SET debug_print_parse = off SET debug_print_rewritten = off SET debug_print_plan = off AS $$
 DECLARE
     rows bigint[];
     excerpts bigint[];
@@ -23,9 +24,7 @@ BEGIN
             AND q.requested_action IS NULL;
     matching := cardinality(rows);
     changed := 0;
-    sample := (SELECT coalesce(jsonb_agg(to_jsonb(x)), '[]') FROM (
-        SELECT q.quarantine_id, q.source, q.reason, q.count, q.first_at, q.bytes FROM hookfast.quarantine q
-            WHERE q.quarantine_id = ANY (rows[:5]) ORDER BY 1) x);
+    sample_ids := rows[:5];
     IF reverify_quarantined.at_most IS NOT NULL THEN
         PERFORM hookfast_data.require_reason(reverify_quarantined.why);
         PERFORM hookfast_data.check_at_most(matching, reverify_quarantined.at_most);
@@ -46,5 +45,5 @@ COMMENT ON FUNCTION hookfast.reverify_quarantined IS
     'Requests that quarantined requests are verified again with the current secrets, as of the time they arrived. '
     'Each genuine one becomes an event, once. The others stay, with the reason in hookfast.quarantine.last_result. '
     'Excerpts of large bodies cannot be verified and are not counted. Without at_most it requests nothing and '
-    'returns how many match';
+    'returns how many match, with the ids of five of them';
 REVOKE ALL ON FUNCTION hookfast.reverify_quarantined FROM PUBLIC;

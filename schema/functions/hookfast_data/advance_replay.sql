@@ -1,6 +1,6 @@
 -- One step. The deliveries and the position are committed together, so that a crash neither skips nor repeats an event.
 -- A step creates no more deliveries than its rate allows since the last step, and none while ten seconds' worth of
--- deliveries wait: live traffic goes first. The payload filter reads a bounded number of bytes of bodies, since
+-- deliveries wait: live traffic has priority. The payload filter reads a bounded number of bytes of bodies, since
 -- otherwise each step could exceed its statement timeout.
 --
 -- A replay begins when the transactions that were writing when it was requested have ended: one of them may commit an

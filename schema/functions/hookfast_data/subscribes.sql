@@ -1,7 +1,7 @@
 CREATE OR REPLACE FUNCTION hookfast_data.subscribes(types text[], sources text[], source text,
     type text) RETURNS boolean
     LANGUAGE sql IMMUTABLE PARALLEL SAFE
-    -- An alert goes only to handlers that name it: a handler with the pattern * subscribes to all other events.
+    -- Only handlers that name an alert receive it: a handler with the pattern * subscribes to all other events.
     RETURN CASE WHEN source = 'hookfast'
         THEN EXISTS (SELECT FROM unnest(types) AS p WHERE hookfast_data.type_matches(p, type)
             AND ('hookfast' = ANY (sources) OR sources IS NULL AND starts_with(p, 'hookfast.')))

@@ -243,7 +243,7 @@ mod tests {
     }
 
     #[test]
-    fn what_it_says_is_fit_for_a_terminal() {
+    fn error_messages_are_safe_for_a_terminal() {
         let error = ApiError::read(422, None, b"{\"reason\":\"\\u001b[2Jgone\"}");
         assert!(!error.to_string().contains('\u{1b}'), "{error}");
     }

@@ -143,7 +143,7 @@ impl Client {
             let token = self.token.get(self).await?;
             match self.once(&call, Some(&token)).await {
                 Err(ApiError::Unauthorized) => {
-                    self.token.refused(&token).await;
+                    self.token.drop_rejected(&token).await;
                     if renewed || repeat == Repeat::Never {
                         return Err(ApiError::Unauthorized);
                     }

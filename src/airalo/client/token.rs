@@ -20,17 +20,17 @@ const LONGEST: Duration = Duration::from_secs(23 * 3600);
 /// The current token, if there is one. One call requests it while the others wait, because Airalo
 /// issues only three tokens a minute.
 #[derive(Debug, Default)]
-pub(super) struct Token(Mutex<Option<Kept>>);
+pub(super) struct Token(Mutex<Option<CachedToken>>);
 
 #[derive(Debug)]
-struct Kept {
+struct CachedToken {
     token: SecretString,
     until: Instant,
     by: Arc<Credentials>,
 }
 
 #[derive(Deserialize)]
-struct Given {
+struct TokenResponse {
     data: Data,
 }
 
@@ -43,23 +43,23 @@ struct Data {
 
 impl Token {
     pub(super) async fn get(&self, client: &Client) -> Result<SecretString, ApiError> {
-        let mut kept = self.0.lock().await;
+        let mut cached = self.0.lock().await;
         let by = client.credentials.load_full();
-        if let Some(kept) = &*kept
-            && kept.until > Instant::now()
-            && Arc::ptr_eq(&kept.by, &by)
+        if let Some(cached) = &*cached
+            && cached.until > Instant::now()
+            && Arc::ptr_eq(&cached.by, &by)
         {
-            return Ok(kept.token.clone());
+            return Ok(cached.token.clone());
         }
-        let given: Given = ask(client, &by).await?.json()?;
-        let life = given
+        let response: TokenResponse = request_token(client, &by).await?.json()?;
+        let life = response
             .data
             .expires_in
             .map_or(LONGEST, Duration::from_secs)
             .min(LONGEST);
-        let token = SecretString::from(given.data.access_token);
+        let token = SecretString::from(response.data.access_token);
         let until = Instant::now() + life.saturating_sub(Duration::from_secs(60));
-        *kept = Some(Kept {
+        *cached = Some(CachedToken {
             token: token.clone(),
             until,
             by,
@@ -68,13 +68,13 @@ impl Token {
     }
 
     /// Drops a rejected token, unless another call has already replaced it.
-    pub(super) async fn refused(&self, token: &SecretString) {
-        let mut kept = self.0.lock().await;
-        if kept
+    pub(super) async fn drop_rejected(&self, token: &SecretString) {
+        let mut cached = self.0.lock().await;
+        if cached
             .as_ref()
             .is_some_and(|known| known.token.expose_secret() == token.expose_secret())
         {
-            *kept = None;
+            *cached = None;
         }
     }
 }
@@ -87,7 +87,7 @@ pub(super) fn bearer(token: &SecretString) -> Result<HeaderValue, ApiError> {
     Ok(value)
 }
 
-async fn ask(client: &Client, by: &Credentials) -> Result<Answer, ApiError> {
+async fn request_token(client: &Client, by: &Credentials) -> Result<Answer, ApiError> {
     let mut waits = 0;
     loop {
         let url = client

@@ -82,14 +82,14 @@ async fn opt_ins(account: &Account, findings: &mut Vec<Finding>) {
             (None, None) => findings.push(Finding::Note(format!("{kind}: not opted in"))),
             (Some(setting), wanted) => {
                 if wanted.is_some_and(|wanted| *wanted != setting.contact_point) {
-                    findings.push(Finding::Error(format!("{kind}: goes to {}, which differs from the configuration", setting.contact_point)));
+                    findings.push(Finding::Error(format!("{kind}: is sent to {}, which differs from the configuration", setting.contact_point)));
                 }
                 if kind.is_email() {
-                    findings.push(Finding::Ok(format!("{kind}: goes to {}", setting.contact_point)));
+                    findings.push(Finding::Ok(format!("{kind}: is sent to {}", setting.contact_point)));
                     continue;
                 }
                 match head(&setting.contact_point).await {
-                    Ok(()) => findings.push(Finding::Ok(format!("{kind}: goes to {}, which answers HEAD from here", setting.contact_point))),
+                    Ok(()) => findings.push(Finding::Ok(format!("{kind}: is sent to {}, which answers HEAD from here", setting.contact_point))),
                     Err(error) => findings.push(Finding::Error(format!("{kind}: {}", chain(&error)))),
                 }
             }
@@ -113,10 +113,10 @@ async fn quarantined(account: &Account, findings: &mut Vec<Finding>) -> anyhow::
     let signed = signed
         .is("is_excerpt", Some(SqlArg::flag(false)))
         .limit(TRIED);
-    let mut shell = session::open(Output::default()).await?;
-    let any = !shell.console.list(refused().limit(1)).await?.is_empty();
-    let signed = shell.console.list(signed).await?;
-    shell.done().await?;
+    let mut session = session::open(Output::default()).await?;
+    let any = !session.console.list(refused().limit(1)).await?.is_empty();
+    let signed = session.console.list(signed).await?;
+    session.done().await?;
     if !any {
         findings.push(Finding::Ok(
             "quarantine: no request was rejected".to_owned(),

@@ -12,11 +12,11 @@ use std::process::ExitCode;
 #[derive(clap::Args)]
 pub(super) struct Airalo {
     #[command(subcommand)]
-    what: What,
+    action: Action,
 }
 
 #[derive(Subcommand)]
-enum What {
+enum Action {
     /// Run a local Airalo, for trying out and for tests: its API, its signatures, its retries and
     /// its faults.
     Emulate(emulate::Emulate),
@@ -51,17 +51,17 @@ enum What {
 
 impl Airalo {
     pub(super) async fn run(self) -> anyhow::Result<ExitCode> {
-        match self.what {
-            What::Emulate(emulate) => emulate.run().await,
-            What::OptIn(opt_in) => opt_in.run().await,
-            What::OptOut(opt_out) => opt_out.run().await,
-            What::Status(status) => status.run().await,
-            What::Simulate(simulate) => simulate.run().await,
-            What::Order(order) => order.run().await,
-            What::Orders(orders) => orders.run().await,
-            What::Expect(expect) => expect.run().await,
-            What::Reconcile(reconcile) => reconcile.run().await,
-            What::Doctor(doctor) => doctor.run().await,
+        match self.action {
+            Action::Emulate(emulate) => emulate.run().await,
+            Action::OptIn(opt_in) => opt_in.run().await,
+            Action::OptOut(opt_out) => opt_out.run().await,
+            Action::Status(status) => status.run().await,
+            Action::Simulate(simulate) => simulate.run().await,
+            Action::Order(order) => order.run().await,
+            Action::Orders(orders) => orders.run().await,
+            Action::Expect(expect) => expect.run().await,
+            Action::Reconcile(reconcile) => reconcile.run().await,
+            Action::Doctor(doctor) => doctor.run().await,
         }
     }
 }

@@ -113,7 +113,7 @@ impl OptIn {
         };
         let setting = client.opt_in(self.kind, to).await?;
         say(&format!(
-            "{} goes to {}",
+            "{} is sent to {}",
             setting.kind, setting.contact_point
         ));
         Ok(ExitCode::SUCCESS)
@@ -136,12 +136,12 @@ impl Status {
         let mut as_wanted = true;
         for kind in NotificationType::ALL {
             let setting = account.client.setting(kind).await?;
-            let goes_to = setting.map(|setting| setting.contact_point);
+            let contact_point = setting.map(|setting| setting.contact_point);
             let wanted = account
                 .api
                 .as_ref()
                 .and_then(|api| api.opt_in.get(kind.as_str()));
-            let says = match (&goes_to, wanted) {
+            let message = match (&contact_point, wanted) {
                 (Some(is), Some(wanted)) if is == wanted => "as configured",
                 (_, Some(_)) => {
                     as_wanted = false;
@@ -150,14 +150,14 @@ impl Status {
                 (Some(_), None) => "not in the configuration",
                 (None, None) => "not opted in",
             };
-            rows.push(json!({"type": kind.as_str(), "goes_to": goes_to, "configured": wanted, "message": says}));
+            rows.push(json!({"type": kind.as_str(), "contact_point": contact_point, "configured": wanted, "message": message}));
         }
         if self.json {
             rows.iter().for_each(|row| say(&row.to_string()));
         } else {
             say(table::rows(
                 &rows,
-                &["type", "goes_to", "configured", "message"],
+                &["type", "contact_point", "configured", "message"],
                 session::width(),
             )
             .trim_end());

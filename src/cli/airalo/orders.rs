@@ -6,7 +6,7 @@ use crate::airalo::{
     client::{NewOrder, Outcome},
     place_order, place_order_again,
 };
-use crate::cli::operate::session::{self, Output, Sure};
+use crate::cli::operate::session::{self, Confirmation, Output};
 use crate::cli::{
     process::{complain, database_url_here, say},
     table,
@@ -41,7 +41,7 @@ pub(super) struct Order {
     #[arg(long, value_name = "MINUTES", default_value_t = 30, value_parser = clap::value_parser!(u32).range(1..))]
     within: u32,
     #[command(flatten)]
-    sure: Sure,
+    confirmation: Confirmation,
     #[command(flatten)]
     account: AccountArguments,
 }
@@ -131,7 +131,7 @@ impl Order {
             self.quantity, self.package
         ));
         complain(&cost(&self.package, self.quantity).await?);
-        if !session::agreed(self.sure)? {
+        if !session::confirmed(self.confirmation)? {
             return Ok(ExitCode::FAILURE);
         }
         let order = NewOrder {
@@ -158,13 +158,13 @@ impl Order {
 /// Airalo does not report a price before the order, so this uses the price of the last order of the
 /// package.
 async fn cost(package: &str, quantity: u8) -> anyhow::Result<String> {
-    let mut shell = session::open(Output::default()).await?;
+    let mut session = session::open(Output::default()).await?;
     let last = ViewQuery::of(&views::AIRALO_ORDERS)
         .is("package_id", Some(SqlArg::text(package)))
         .is("state", Some(SqlArg::text("completed")))
         .limit(1);
-    let last = shell.console.list(last).await?.pop();
-    shell.done().await?;
+    let last = session.console.list(last).await?.pop();
+    session.done().await?;
     let price = last
         .as_ref()
         .and_then(|last| Some((last["net_price"].as_f64()?, last["currency"].as_str()?)));
@@ -195,17 +195,17 @@ impl Orders {
                 self.double.then(|| SqlArg::flag(true)),
             )
             .limit(SHOWN + 1);
-        let mut shell = session::open(self.output).await?;
-        let mut rows = shell.console.list(list).await?;
+        let mut session = session::open(self.output).await?;
+        let mut rows = session.console.list(list).await?;
         let more = rows.len() > SHOWN as usize;
         rows.truncate(SHOWN as usize);
-        shell.print(&rows, &COLUMNS, "no such orders");
+        session.print(&rows, &COLUMNS, "no such orders");
         if more {
             complain(&format!(
                 "only the first {SHOWN} are shown. Filter with --state or --description, or query hookfast.airalo_orders in SQL"
             ));
         }
-        shell.done().await
+        session.done().await
     }
 
     async fn remote(self) -> anyhow::Result<ExitCode> {
@@ -287,13 +287,13 @@ impl Reconcile {
         let reconciler =
             Reconciler::new(pool.clone(), database, clock, &ids, vec![account], |_| {});
         let findings = reconciler
-            .look_now(&source)
+            .reconcile_now(&source)
             .await
             .context("not every order was searched for")?;
         pool.close().await;
         let mut missing = 0;
         for finding in &findings {
-            let says = match &finding.found {
+            let message = match &finding.found {
                 Found::Results { orders, new: 0 } => {
                     format!("already known: {}", orders.join(", "))
                 }
@@ -305,7 +305,7 @@ impl Reconcile {
                     why.clone()
                 }
             };
-            say(&format!("{}: {says}", finding.description));
+            say(&format!("{}: {message}", finding.description));
         }
         say(&format!(
             "searched for {}, {missing} not found",

@@ -11,7 +11,7 @@ pub(super) fn without_file(ingress: SocketAddr, forward: &str) -> String {
          and pushes them to {forward} (in another terminal, in this folder: hookfast listen)\n\
          try it:  hookfast send order.completed\n\
          {}",
-        look()
+        inspect()
     )
 }
 
@@ -48,7 +48,7 @@ pub(super) fn of_config(ingress: SocketAddr, config: &Config) -> String {
             .map_or("FILE", |sample| sample.name);
         let _ = writeln!(text, "try it:  hookfast send {what} --source {name}");
     }
-    text.push_str(&look());
+    text.push_str(&inspect());
     text
 }
 
@@ -63,7 +63,7 @@ fn described(handler: &HandlerConfig) -> String {
     format!("{}: {} ({kind})", handler.name, types.join(", "))
 }
 
-fn look() -> String {
+fn inspect() -> String {
     format!(
         "inspect: hookfast status, or any other command, in this folder ({FOLDER}/ has the database's URL and the addresses)"
     )

@@ -1,7 +1,7 @@
 //! `hookfast dead-letters`.
 
 use super::{
-    session::{self, Output, Page, Sure},
+    session::{self, Confirmation, Output, Page, Sample},
     time_args::{Between, When},
 };
 use crate::cli::process::complain;
@@ -13,13 +13,13 @@ use std::process::ExitCode;
 #[command(args_conflicts_with_subcommands = true)]
 pub(in crate::cli) struct DeadLetters {
     #[command(subcommand)]
-    what: Option<What>,
+    action: Option<Action>,
     #[command(flatten)]
     list: Listed,
 }
 
 #[derive(clap::Subcommand)]
-enum What {
+enum Action {
     /// List dead letters, newest first.
     List(Listed),
     /// Show a dead letter with its last error and its attempts.
@@ -103,7 +103,7 @@ struct Retry {
     #[arg(long)]
     why: String,
     #[command(flatten)]
-    sure: Sure,
+    confirmation: Confirmation,
     #[command(flatten)]
     output: Output,
 }
@@ -116,7 +116,7 @@ struct Discard {
     #[arg(long)]
     why: String,
     #[command(flatten)]
-    sure: Sure,
+    confirmation: Confirmation,
     #[command(flatten)]
     output: Output,
 }
@@ -142,12 +142,18 @@ const COLUMNS: [&str; 6] = [
     "last_error",
 ];
 
+/// The dead letters that a preview shows.
+fn sample() -> Sample {
+    let rows = ViewQuery::of(&views::DEAD_LETTERS).columns(&ALL);
+    Sample::new(rows, "delivery_id", &COLUMNS)
+}
+
 impl DeadLetters {
     pub(in crate::cli) async fn run(self) -> anyhow::Result<ExitCode> {
-        match self.what.unwrap_or(What::List(self.list)) {
-            What::List(list) => list.run().await,
-            What::Show(show) => show.run().await,
-            What::Retry(retry) => {
+        match self.action.unwrap_or(Action::List(self.list)) {
+            Action::List(list) => list.run().await,
+            Action::Show(show) => show.run().await,
+            Action::Retry(retry) => {
                 let call = |function| {
                     FunctionCall::act(function, &retry.why)
                         .with("max_attempts", retry.max_attempts.map(SqlArg::small))
@@ -161,14 +167,14 @@ impl DeadLetters {
                     }
                     None => {
                         let call = retry.which.all(call(&functions::RETRY_ALL));
-                        let shell = session::open(retry.output).await?;
-                        shell
-                            .bulk(call, retry.sure, "retry", "dead letters", &COLUMNS)
+                        let session = session::open(retry.output).await?;
+                        session
+                            .bulk(call, retry.confirmation, "retry", "dead letters", sample())
                             .await
                     }
                 }
             }
-            What::Discard(discard) => match discard.which.delivery {
+            Action::Discard(discard) => match discard.which.delivery {
                 Some(delivery) => {
                     let call = FunctionCall::act(&functions::DISCARD, discard.why)
                         .with("delivery_id", Some(SqlArg::number(delivery)));
@@ -179,9 +185,15 @@ impl DeadLetters {
                     let call = discard
                         .which
                         .all(FunctionCall::act(&functions::DISCARD_ALL, discard.why));
-                    let shell = session::open(discard.output).await?;
-                    shell
-                        .bulk(call, discard.sure, "discard", "dead letters", &COLUMNS)
+                    let session = session::open(discard.output).await?;
+                    session
+                        .bulk(
+                            call,
+                            discard.confirmation,
+                            "discard",
+                            "dead letters",
+                            sample(),
+                        )
                         .await
                 }
             },
@@ -203,7 +215,7 @@ impl Which {
 
 impl Listed {
     async fn run(self) -> anyhow::Result<ExitCode> {
-        let mut shell = session::open(self.output).await?;
+        let mut session = session::open(self.output).await?;
         let list = ViewQuery::of(&views::DEAD_LETTERS)
             .columns(&ALL)
             .is("handler", self.handler.map(SqlArg::text))
@@ -212,7 +224,7 @@ impl Listed {
             .from("died_at", self.between.after())
             .below("died_at", self.between.before())
             .below("delivery_id", self.page.number()?);
-        let none = shell
+        let none = session
             .none_of_type(
                 &views::DEAD_LETTERS,
                 "no dead letters",
@@ -220,7 +232,7 @@ impl Listed {
                 list.clone(),
             )
             .await?;
-        shell
+        session
             .page(list, &self.page, "delivery_id", &COLUMNS, &none)
             .await
     }
@@ -228,16 +240,16 @@ impl Listed {
 
 impl Show {
     async fn run(self) -> anyhow::Result<ExitCode> {
-        let mut shell = session::open(self.output).await?;
+        let mut session = session::open(self.output).await?;
         let letter = ViewQuery::of(&views::DEAD_LETTERS)
             .columns(&ALL)
             .is("delivery_id", Some(SqlArg::number(self.delivery)));
-        let Some(letter) = shell.console.list(letter).await?.pop() else {
+        let Some(letter) = session.console.list(letter).await?.pop() else {
             complain(&format!(
                 "delivery {} is not a dead letter\nhint: `hookfast dead-letters` lists them; `hookfast deliveries --event EVENT_ID` shows the deliveries of an event",
                 self.delivery
             ));
-            return shell.close(ExitCode::FAILURE).await;
+            return session.close(ExitCode::FAILURE).await;
         };
         let members = [
             "delivery_id",
@@ -251,8 +263,8 @@ impl Show {
             "reason",
             "last_error",
         ];
-        shell.print_record(&letter, &members);
-        if !shell.json() {
+        session.print_record(&letter, &members);
+        if !session.json() {
             let event = letter["event_id"].as_str().map(SqlArg::id);
             let attempts = ViewQuery::of(&views::ATTEMPTS)
                 .columns(&[
@@ -266,8 +278,8 @@ impl Show {
                 ])
                 .is("event_id", event)
                 .is("delivery_id", Some(SqlArg::number(self.delivery)));
-            let rows = shell.console.list(attempts).await?;
-            shell.print_below(
+            let rows = session.console.list(attempts).await?;
+            session.print_below(
                 "attempts",
                 &rows,
                 &[
@@ -281,6 +293,6 @@ impl Show {
                 ],
             );
         }
-        shell.done().await
+        session.done().await
     }
 }

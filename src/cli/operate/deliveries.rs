@@ -1,7 +1,7 @@
 //! `hookfast deliveries`.
 
 use super::{
-    session::{self, Output, Page, Sure},
+    session::{self, Confirmation, Output, Page, Sample},
     time_args::When,
 };
 use crate::store::catalog::{functions, views};
@@ -12,13 +12,13 @@ use std::process::ExitCode;
 #[command(args_conflicts_with_subcommands = true)]
 pub(in crate::cli) struct Deliveries {
     #[command(subcommand)]
-    what: Option<What>,
+    action: Option<Action>,
     #[command(flatten)]
     list: Listed,
 }
 
 #[derive(clap::Subcommand)]
-enum What {
+enum Action {
     /// List deliveries, newest first: pending and dead ones, unless --state or --event selects
     /// others.
     List(Listed),
@@ -90,7 +90,7 @@ struct Reschedule {
     #[arg(long)]
     why: String,
     #[command(flatten)]
-    sure: Sure,
+    confirmation: Confirmation,
     #[command(flatten)]
     output: Output,
 }
@@ -134,16 +134,36 @@ pub(super) fn all() -> ViewQuery {
     ])
 }
 
+/// The pending deliveries of a handler that a preview shows. The view finds them by these filters
+/// without reading the history.
+pub(super) fn pending(handler: Option<&str>) -> ViewQuery {
+    ViewQuery::of(&views::DELIVERIES)
+        .columns(&[
+            "delivery_id",
+            "event_id",
+            "state",
+            "attempts",
+            "next_attempt_at",
+        ])
+        .is("handler", handler.map(SqlArg::text))
+        .one_of(
+            "state",
+            Some(SqlArg::text(
+                "ready,running,retrying,scheduled,waiting,paused,retired",
+            )),
+        )
+}
+
 impl Deliveries {
     pub(in crate::cli) async fn run(self) -> anyhow::Result<ExitCode> {
-        match self.what.unwrap_or(What::List(self.list)) {
-            What::List(list) => list.run().await,
-            What::Reschedule(reschedule) => reschedule.run().await,
-            What::Discard(discard) => {
-                let shell = session::open(discard.output).await?;
+        match self.action.unwrap_or(Action::List(self.list)) {
+            Action::List(list) => list.run().await,
+            Action::Reschedule(reschedule) => reschedule.run().await,
+            Action::Discard(discard) => {
+                let session = session::open(discard.output).await?;
                 let call = FunctionCall::act(&functions::DISCARD, discard.why)
                     .with("delivery_id", Some(SqlArg::number(discard.delivery)));
-                shell
+                session
                     .act(call, &format!("delivery {} is discarded", discard.delivery))
                     .await
             }
@@ -153,9 +173,9 @@ impl Deliveries {
 
 impl Listed {
     async fn run(self) -> anyhow::Result<ExitCode> {
-        let shell = session::open(self.output).await?;
-        let asked = |state: &str| self.state.iter().any(|asked| asked == state);
-        let states = if asked("all") || self.state.is_empty() && self.event.is_some() {
+        let session = session::open(self.output).await?;
+        let wants = |state: &str| self.state.iter().any(|wanted| wanted == state);
+        let states = if wants("all") || self.state.is_empty() && self.event.is_some() {
             None
         } else if self.state.is_empty() {
             Some(OPEN.to_owned())
@@ -167,7 +187,7 @@ impl Listed {
             .is("event_id", self.event.map(SqlArg::id))
             .one_of("state", states.map(SqlArg::text))
             .below("delivery_id", self.page.number()?);
-        shell
+        session
             .page(list, &self.page, "delivery_id", &COLUMNS, "no deliveries")
             .await
     }
@@ -175,7 +195,7 @@ impl Listed {
 
 impl Reschedule {
     async fn run(self) -> anyhow::Result<ExitCode> {
-        let shell = session::open(self.output).await?;
+        let session = session::open(self.output).await?;
         let call = if self.all {
             FunctionCall::act(&functions::RESCHEDULE_ALL, self.why)
         } else {
@@ -184,15 +204,16 @@ impl Reschedule {
         .with("due_at", Some(self.due_at.coming()));
         if let Some(delivery) = self.delivery {
             let call = call.with("delivery_id", Some(SqlArg::number(delivery)));
-            return shell
+            return session
                 .act(call, &format!("delivery {delivery} is rescheduled"))
                 .await;
         }
         let call = call
-            .with("handler", self.handler.map(SqlArg::text))
+            .with("handler", self.handler.as_ref().map(SqlArg::text))
             .with("type", self.of_type.map(SqlArg::text));
-        shell
-            .bulk(call, self.sure, "reschedule", "deliveries", &COLUMNS)
+        let sample = Sample::new(pending(self.handler.as_deref()), "delivery_id", &COLUMNS);
+        session
+            .bulk(call, self.confirmation, "reschedule", "deliveries", sample)
             .await
     }
 }

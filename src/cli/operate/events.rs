@@ -3,7 +3,7 @@
 use super::{
     deliveries,
     replays::SAME_WEBHOOK_ID,
-    session::{self, Output, Page, Shell, Sure},
+    session::{self, Confirmation, Output, Page, Sample, Session},
     time_args::{Between, When},
     timeline,
 };
@@ -20,13 +20,13 @@ use std::process::ExitCode;
 #[command(args_conflicts_with_subcommands = true)]
 pub(in crate::cli) struct Events {
     #[command(subcommand)]
-    what: Option<What>,
+    action: Option<Action>,
     #[command(flatten)]
     list: Listed,
 }
 
 #[derive(clap::Subcommand)]
-enum What {
+enum Action {
     /// List events, newest first.
     List(Listed),
     /// Show whole events with their deliveries, by id, idempotency key, order number, ICCID or
@@ -113,7 +113,7 @@ struct Erase {
     #[arg(long)]
     why: String,
     #[command(flatten)]
-    sure: Sure,
+    confirmation: Confirmation,
     #[command(flatten)]
     output: Output,
 }
@@ -163,6 +163,15 @@ const COLUMNS: [&str; 7] = [
     "erased_at",
 ];
 
+fn brief() -> ViewQuery {
+    ViewQuery::of(&views::EVENTS).columns(&["event_id", "type", "idempotency_key", "received_at"])
+}
+
+/// The events that a preview shows.
+pub(super) fn sample() -> Sample {
+    Sample::new(brief(), "event_id", &COLUMNS)
+}
+
 #[derive(clap::Args)]
 struct Listed {
     /// Only this source
@@ -181,12 +190,12 @@ struct Listed {
 
 impl Events {
     pub(in crate::cli) async fn run(self) -> anyhow::Result<ExitCode> {
-        match self.what.unwrap_or(What::List(self.list)) {
-            What::List(list) => list.run().await,
-            What::Show(found) => show(found).await,
-            What::Timeline(found) => {
-                let mut shell = session::open(found.output).await?;
-                let rows = shell
+        match self.action.unwrap_or(Action::List(self.list)) {
+            Action::List(list) => list.run().await,
+            Action::Show(found) => show(found).await,
+            Action::Timeline(found) => {
+                let mut session = session::open(found.output).await?;
+                let rows = session
                     .console
                     .call(
                         FunctionCall::of(&functions::TIMELINE)
@@ -194,29 +203,29 @@ impl Events {
                     )
                     .await?;
                 if rows.is_empty() {
-                    return nothing(shell, &found.text).await;
+                    return nothing(session, &found.text).await;
                 }
-                timeline::print(&shell, rows);
-                shell.done().await
+                timeline::print(&session, rows);
+                session.done().await
             }
-            What::Explain(one) => {
-                let mut shell = session::open(one.output).await?;
-                let rows = shell
+            Action::Explain(one) => {
+                let mut session = session::open(one.output).await?;
+                let rows = session
                     .console
                     .call(
                         FunctionCall::of(&functions::EXPLAIN)
                             .with("event_id", Some(SqlArg::id(&one.event))),
                     )
                     .await?;
-                shell.print(
+                session.print(
                     &rows,
                     &["handler", "verdict", "delivery_id", "message"],
                     "no handlers",
                 );
-                shell.done().await
+                session.done().await
             }
-            What::Erase(erase) => erase.run().await,
-            What::Hold(hold) => {
+            Action::Erase(erase) => erase.run().await,
+            Action::Hold(hold) => {
                 let call = FunctionCall::act(&functions::HOLD_EVENT, hold.why)
                     .with("event_id", Some(SqlArg::id(&hold.event)));
                 session::open(hold.output)
@@ -224,7 +233,7 @@ impl Events {
                     .act(call, &format!("event {} is held", hold.event))
                     .await
             }
-            What::Unhold(one) => {
+            Action::Unhold(one) => {
                 let call = FunctionCall::act(&functions::UNHOLD_EVENT, one.why)
                     .with("event_id", Some(SqlArg::id(&one.event)));
                 session::open(one.output)
@@ -232,24 +241,24 @@ impl Events {
                     .act(call, &format!("event {}: hold removed", one.event))
                     .await
             }
-            What::Replay(replay) => replay.run().await,
+            Action::Replay(replay) => replay.run().await,
         }
     }
 }
 
 /// Reports that no event was found.
-async fn nothing(shell: Shell, text: &str) -> anyhow::Result<ExitCode> {
+async fn nothing(session: Session, text: &str) -> anyhow::Result<ExitCode> {
     complain(&format!(
         "no event found by '{}'\nhint: the search compares whole event ids, idempotency keys and members in `search_fields` of the source, exactly as written. \
          After a field is added, stored events are indexed again: hookfast.reindexes shows the progress. `hookfast events` lists events",
         table::plain(text, false)
     ));
-    shell.close(ExitCode::FAILURE).await
+    session.close(ExitCode::FAILURE).await
 }
 
 async fn show(found: Found) -> anyhow::Result<ExitCode> {
-    let mut shell = session::open(found.output).await?;
-    let ids = shell
+    let mut session = session::open(found.output).await?;
+    let ids = session
         .console
         .call(FunctionCall::of(&functions::FIND).with("term", Some(SqlArg::text(&found.text))))
         .await?;
@@ -259,9 +268,9 @@ async fn show(found: Found) -> anyhow::Result<ExitCode> {
         .map(str::to_owned)
         .collect();
     if ids.is_empty() {
-        return nothing(shell, &found.text).await;
+        return nothing(session, &found.text).await;
     }
-    let events = shell
+    let events = session
         .console
         .list(
             ViewQuery::of(&views::EVENTS)
@@ -270,15 +279,15 @@ async fn show(found: Found) -> anyhow::Result<ExitCode> {
         )
         .await?;
     for (i, event) in events.iter().enumerate() {
-        if i > 0 && !shell.json() {
+        if i > 0 && !session.json() {
             say("");
         }
-        shell.print_record(&shell.with_body(event), &MEMBERS);
-        if !shell.json() {
+        session.print_record(&session.with_body(event), &MEMBERS);
+        if !session.json() {
             let of_event =
                 deliveries::all().is("event_id", event["event_id"].as_str().map(SqlArg::id));
-            let rows = shell.console.list(of_event).await?;
-            shell.print_below(
+            let rows = session.console.list(of_event).await?;
+            session.print_below(
                 "deliveries",
                 &rows,
                 &[
@@ -293,33 +302,31 @@ async fn show(found: Found) -> anyhow::Result<ExitCode> {
             );
         }
     }
-    shell.done().await
+    session.done().await
 }
 
 impl Erase {
     async fn run(self) -> anyhow::Result<ExitCode> {
-        let mut shell = session::open(self.output).await?;
+        let mut session = session::open(self.output).await?;
         if let Some(event) = self.event {
             // Erasing cannot be undone, so a single event needs confirmation too.
-            let list = ViewQuery::of(&views::EVENTS).columns(&[
-                "event_id",
-                "type",
-                "idempotency_key",
-                "received_at",
-            ]);
-            let sample = shell
-                .console
-                .list(list.is("event_id", Some(SqlArg::id(&event))))
-                .await?;
+            let list = brief().is("event_id", Some(SqlArg::id(&event)));
+            let sample = session.console.list(list).await?;
             let preview = json!({ "matching": 1, "sample": sample });
             if !sample.is_empty()
-                && !shell.preview_and_ask(&preview, self.sure, "erase", "events", &COLUMNS)?
+                && !session.preview_and_confirm(
+                    &preview,
+                    self.confirmation,
+                    "erase",
+                    "events",
+                    &COLUMNS,
+                )?
             {
-                return shell.close(ExitCode::FAILURE).await;
+                return session.close(ExitCode::FAILURE).await;
             }
             let call = FunctionCall::act(&functions::ERASE, self.why)
                 .with("event_id", Some(SqlArg::id(&event)));
-            return shell.act(call, &format!("event {event} is erased")).await;
+            return session.act(call, &format!("event {event} is erased")).await;
         }
         let call = FunctionCall::act(&functions::ERASE_ALL, self.why)
             .with("term", self.term.map(SqlArg::text))
@@ -328,35 +335,35 @@ impl Erase {
             .with("received_after", self.after.as_ref().map(When::past))
             .with("received_before", self.before.as_ref().map(When::past))
             .with("payload", self.payload.map(SqlArg::path));
-        shell
-            .bulk(call, self.sure, "erase", "events", &COLUMNS)
+        session
+            .bulk(call, self.confirmation, "erase", "events", sample())
             .await
     }
 }
 
 impl Replay {
     async fn run(self) -> anyhow::Result<ExitCode> {
-        let mut shell = session::open(self.output).await?;
+        let mut session = session::open(self.output).await?;
         let call = FunctionCall::act(&functions::REPLAY, self.why)
             .with("event_id", Some(SqlArg::id(&self.event)))
             .with("handler", Some(SqlArg::text(&self.handler)))
             .with("new_webhook_id", Some(SqlArg::flag(self.new_webhook_id)));
-        let replay = shell.console.call(call).await?.pop().unwrap_or_default();
+        let replay = session.console.call(call).await?.pop().unwrap_or_default();
         let words = format!(
             "event {} is pending for {} again, as replay {replay}",
             self.event, self.handler
         );
-        shell.report(json!({ "replay_id": replay }), &words);
+        session.report(json!({ "replay_id": replay }), &words);
         if !self.new_webhook_id {
             complain(SAME_WEBHOOK_ID);
         }
-        shell.done().await
+        session.done().await
     }
 }
 
 impl Listed {
     async fn run(self) -> anyhow::Result<ExitCode> {
-        let mut shell = session::open(self.output).await?;
+        let mut session = session::open(self.output).await?;
         let list = ViewQuery::of(&views::EVENTS)
             .columns(&[
                 "event_id",
@@ -375,7 +382,7 @@ impl Listed {
             .ids_from("event_id", self.between.after())
             .ids_below("event_id", self.between.before())
             .below("event_id", self.page.event());
-        let none = shell
+        let none = session
             .none_of_type(
                 &views::EVENTS,
                 "no events",
@@ -383,7 +390,7 @@ impl Listed {
                 list.clone(),
             )
             .await?;
-        shell
+        session
             .page(list, &self.page, "event_id", &COLUMNS, &none)
             .await
     }

@@ -2,7 +2,7 @@
 
 use super::{
     retire::Retire,
-    session::{self, Output, Sure},
+    session::{self, Confirmation, Output},
 };
 use crate::cli::{process::complain, words::counted};
 use crate::store::catalog::{functions, views};
@@ -14,13 +14,13 @@ use std::process::ExitCode;
 #[command(args_conflicts_with_subcommands = true)]
 pub(in crate::cli) struct Handlers {
     #[command(subcommand)]
-    what: Option<What>,
+    action: Option<Action>,
     #[command(flatten)]
     list: Output,
 }
 
 #[derive(clap::Subcommand)]
-enum What {
+enum Action {
     /// List all handlers with their state: ok, slow, behind, failing, open (circuit breaker),
     /// unserved, paused or retired.
     List(Output),
@@ -76,7 +76,7 @@ struct PauseAll {
     #[arg(long)]
     why: String,
     #[command(flatten)]
-    sure: Sure,
+    confirmation: Confirmation,
     #[command(flatten)]
     output: Output,
 }
@@ -87,7 +87,7 @@ struct ResumeAll {
     #[arg(long)]
     why: String,
     #[command(flatten)]
-    sure: Sure,
+    confirmation: Confirmation,
     #[command(flatten)]
     output: Output,
 }
@@ -121,15 +121,15 @@ fn failures(handler: Option<String>) -> ViewQuery {
 
 impl Handlers {
     pub(in crate::cli) async fn run(self) -> anyhow::Result<ExitCode> {
-        match self.what.unwrap_or(What::List(self.list)) {
-            What::List(output) => {
+        match self.action.unwrap_or(Action::List(self.list)) {
+            Action::List(output) => {
                 session::open(output)
                     .await?
                     .all(health(), &COLUMNS, "no handlers")
                     .await
             }
-            What::Show(one) => show(one).await,
-            What::Pause(pause) => {
+            Action::Show(one) => show(one).await,
+            Action::Pause(pause) => {
                 let call = FunctionCall::act(&functions::PAUSE_HANDLER, pause.why)
                     .with("handler", Some(SqlArg::text(&pause.handler)));
                 session::open(pause.output)
@@ -137,7 +137,7 @@ impl Handlers {
                     .act(call, &format!("handler {} is paused", pause.handler))
                     .await
             }
-            What::Resume(one) => {
+            Action::Resume(one) => {
                 let call = FunctionCall::act(&functions::RESUME_HANDLER, one.why)
                     .with("handler", Some(SqlArg::text(&one.handler)));
                 session::open(one.output)
@@ -145,22 +145,22 @@ impl Handlers {
                     .act(call, &format!("handler {} resumed", one.handler))
                     .await
             }
-            What::PauseAll(all) => {
+            Action::PauseAll(all) => {
                 let call = FunctionCall::act(&functions::PAUSE_ALL_HANDLERS, all.why);
-                turn_all(call, all.sure, all.output, "pause", false).await
+                pause_or_resume_all(call, all.confirmation, all.output, "pause", false).await
             }
-            What::ResumeAll(all) => {
-                turn_all(
+            Action::ResumeAll(all) => {
+                pause_or_resume_all(
                     FunctionCall::act(&functions::RESUME_ALL_HANDLERS, all.why),
-                    all.sure,
+                    all.confirmation,
                     all.output,
                     "resume",
                     true,
                 )
                 .await
             }
-            What::Retire(wanted) => wanted.run().await,
-            What::Failures(wanted) => {
+            Action::Retire(wanted) => wanted.run().await,
+            Action::Failures(wanted) => {
                 let list = failures(wanted.handler);
                 session::open(wanted.output)
                     .await?
@@ -172,8 +172,8 @@ impl Handlers {
 }
 
 async fn show(one: One) -> anyhow::Result<ExitCode> {
-    let mut shell = session::open(one.output).await?;
-    let Some(row) = shell
+    let mut session = session::open(one.output).await?;
+    let Some(row) = session
         .console
         .list(health().is("handler", Some(SqlArg::text(&one.handler))))
         .await?
@@ -183,7 +183,7 @@ async fn show(one: One) -> anyhow::Result<ExitCode> {
             "no handler is named '{}'\nhint: `hookfast handlers` lists them",
             one.handler
         ));
-        return shell.close(ExitCode::FAILURE).await;
+        return session.close(ExitCode::FAILURE).await;
     };
     let members = [
         "handler",
@@ -206,11 +206,11 @@ async fn show(one: One) -> anyhow::Result<ExitCode> {
         "retired_at",
         "retired_why",
     ];
-    shell.print_record(&row, &members);
-    if !shell.json() {
+    session.print_record(&row, &members);
+    if !session.json() {
         let backlog =
             ViewQuery::of(&views::BACKLOG).is("handler", Some(SqlArg::text(&one.handler)));
-        let rows = shell.console.list(backlog).await?;
+        let rows = session.console.list(backlog).await?;
         let columns = [
             "ready",
             "running",
@@ -220,23 +220,23 @@ async fn show(one: One) -> anyhow::Result<ExitCode> {
             "due_in_30_minutes",
             "due_in_120_minutes",
         ];
-        shell.print_below("backlog", &rows, &columns);
-        let rows = shell.console.list(failures(Some(one.handler))).await?;
-        shell.print_below("failures of the last day", &rows, &FAILURES[1..]);
+        session.print_below("backlog", &rows, &columns);
+        let rows = session.console.list(failures(Some(one.handler))).await?;
+        session.print_below("failures of the last day", &rows, &FAILURES[1..]);
     }
-    shell.done().await
+    session.done().await
 }
 
 /// Pauses or resumes all handlers, after a preview and a confirmation.
-async fn turn_all(
+async fn pause_or_resume_all(
     call: FunctionCall,
-    sure: Sure,
+    confirmation: Confirmation,
     output: Output,
     verb: &str,
     paused: bool,
 ) -> anyhow::Result<ExitCode> {
-    let mut shell = session::open(output).await?;
-    let rows = shell
+    let mut session = session::open(output).await?;
+    let rows = session
         .console
         .list(ViewQuery::of(&views::HANDLER_HEALTH).columns(&["handler", "state", "ready"]))
         .await?;
@@ -246,20 +246,20 @@ async fn turn_all(
         complain(&format!(
             "there is no handler to {verb}; nothing was changed"
         ));
-        return shell.done().await;
+        return session.done().await;
     }
     let preview = json!({ "matching": sample.len(), "sample": sample });
-    if !shell.preview_and_ask(
+    if !session.preview_and_confirm(
         &preview,
-        sure,
+        confirmation,
         verb,
         "handlers",
         &["handler", "state", "ready"],
     )? {
-        return shell.close(ExitCode::FAILURE).await;
+        return session.close(ExitCode::FAILURE).await;
     }
-    let changed = shell.console.call(call).await?.pop().unwrap_or_default();
+    let changed = session.console.call(call).await?.pop().unwrap_or_default();
     let words = format!("{verb}: {}", counted(&changed, "handlers"));
-    shell.report(json!({ "changed": changed }), &words);
-    shell.done().await
+    session.report(json!({ "changed": changed }), &words);
+    session.done().await
 }

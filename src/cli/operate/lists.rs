@@ -170,8 +170,8 @@ pub(in crate::cli) struct Workers {
 
 impl Workers {
     pub(in crate::cli) async fn run(self) -> anyhow::Result<ExitCode> {
-        let mut shell = session::open(self.output).await?;
-        let workers = shell.console.list(ViewQuery::of(&views::WORKERS)).await?;
+        let mut session = session::open(self.output).await?;
+        let workers = session.console.list(ViewQuery::of(&views::WORKERS)).await?;
         let columns = [
             "owner",
             "kind",
@@ -181,9 +181,12 @@ impl Workers {
             "registered_at",
             "expires_at",
         ];
-        shell.print(&workers, &columns, "no workers");
-        if !shell.json() {
-            let processes = shell.console.list(ViewQuery::of(&views::PROCESSES)).await?;
+        session.print(&workers, &columns, "no workers");
+        if !session.json() {
+            let processes = session
+                .console
+                .list(ViewQuery::of(&views::PROCESSES))
+                .await?;
             let columns = [
                 "owner",
                 "roles",
@@ -193,9 +196,9 @@ impl Workers {
                 "seen_at",
                 "not_ready",
             ];
-            shell.print_below("processes", &processes, &columns);
+            session.print_below("processes", &processes, &columns);
         }
-        shell.done().await
+        session.done().await
     }
 }
 
@@ -238,32 +241,35 @@ pub(in crate::cli) struct Retention {
 
 impl Retention {
     pub(in crate::cli) async fn run(self) -> anyhow::Result<ExitCode> {
-        let mut shell = session::open(self.output).await?;
+        let mut session = session::open(self.output).await?;
         if self.preview {
-            let rows = shell
+            let rows = session
                 .console
                 .call(FunctionCall::of(&functions::RETENTION_PREVIEW))
                 .await?;
-            shell.print(
+            session.print(
                 &rows,
                 &["class", "day", "rows", "stays", "bytes", "purge_at"],
                 "nothing would be purged",
             );
-            return shell.done().await;
+            return session.done().await;
         }
-        let mut rows = shell.console.list(ViewQuery::of(&views::RETENTION)).await?;
-        if !shell.json() {
+        let mut rows = session
+            .console
+            .list(ViewQuery::of(&views::RETENTION))
+            .await?;
+        if !session.json() {
             // Null means forever. JSON readers and SQL get the null.
             rows.iter_mut()
                 .filter(|row| row["keep"].is_null())
                 .for_each(|row| row["keep"] = "forever".into());
         }
-        shell.print(
+        session.print(
             &rows,
             &["class", "keep", "announced_at"],
             "no retention settings",
         );
-        shell.done().await
+        session.done().await
     }
 }
 
@@ -283,14 +289,14 @@ pub(in crate::cli) struct Alerts {
 
 impl Alerts {
     pub(in crate::cli) async fn run(self) -> anyhow::Result<ExitCode> {
-        let mut shell = session::open(self.output).await?;
+        let mut session = session::open(self.output).await?;
         let list = ViewQuery::of(&views::ALERTS)
             .of_type("type", self.of_type.as_deref())
             .ids_from("event_id", self.between.after())
             .ids_below("event_id", self.between.before())
             .below("event_id", self.page.event());
         let columns = ["received_at", "type", "payload", "message"];
-        let none = shell
+        let none = session
             .none_of_type(
                 &views::ALERTS,
                 "no alerts",
@@ -298,7 +304,7 @@ impl Alerts {
                 list.clone(),
             )
             .await?;
-        shell
+        session
             .page(list, &self.page, "event_id", &columns, &none)
             .await
     }

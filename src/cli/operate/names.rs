@@ -1,10 +1,10 @@
 //! Messages for lists that are empty because the requested handler or source does not exist.
 
-use super::session::Shell;
+use super::session::Session;
 use crate::cli::table;
 use crate::store::{ViewQuery, catalog::views};
 
-impl Shell {
+impl Session {
     /// The message for an empty list. If the list was filtered by a handler or source that does not
     /// exist, it names those that do.
     pub(super) async fn none_of_name(

@@ -2,7 +2,7 @@
 
 use super::{
     reverify::Reverify,
-    session::{self, Output, Page, Sure},
+    session::{self, Confirmation, Output, Page, Sample},
     time_args::{Between, When},
 };
 use crate::cli::process::complain;
@@ -14,13 +14,13 @@ use std::process::ExitCode;
 #[command(args_conflicts_with_subcommands = true)]
 pub(in crate::cli) struct Quarantine {
     #[command(subcommand)]
-    what: Option<What>,
+    action: Option<Action>,
     #[command(flatten)]
     list: Listed,
 }
 
 #[derive(clap::Subcommand)]
-enum What {
+enum Action {
     /// List quarantined requests, newest first. Identical requests are one row, with a count.
     List(Listed),
     /// Show a request with its headers and its body (the body for operators only).
@@ -87,12 +87,12 @@ struct Discard {
     #[arg(long)]
     why: String,
     #[command(flatten)]
-    sure: Sure,
+    confirmation: Confirmation,
     #[command(flatten)]
     output: Output,
 }
 
-pub(super) const COLUMNS: [&str; 9] = [
+const COLUMNS: [&str; 9] = [
     "quarantine_id",
     "source",
     "reason",
@@ -104,13 +104,26 @@ pub(super) const COLUMNS: [&str; 9] = [
     "last_result",
 ];
 
+/// The requests that a preview shows.
+pub(super) fn sample() -> Sample {
+    let rows = ViewQuery::of(&views::QUARANTINE).columns(&[
+        "quarantine_id",
+        "source",
+        "reason",
+        "count",
+        "first_at",
+        "bytes",
+    ]);
+    Sample::new(rows, "quarantine_id", &COLUMNS)
+}
+
 impl Quarantine {
     pub(in crate::cli) async fn run(self) -> anyhow::Result<ExitCode> {
-        match self.what.unwrap_or(What::List(self.list)) {
-            What::List(list) => list.run().await,
-            What::Show(one) => one.run().await,
-            What::Reverify(reverify) => reverify.run().await,
-            What::Approve(approve) => {
+        match self.action.unwrap_or(Action::List(self.list)) {
+            Action::List(list) => list.run().await,
+            Action::Show(one) => one.run().await,
+            Action::Reverify(reverify) => reverify.run().await,
+            Action::Approve(approve) => {
                 let call = FunctionCall::act(&functions::APPROVE_QUARANTINED, approve.why)
                     .with("quarantine_id", Some(SqlArg::number(approve.request)));
                 let done = format!(
@@ -119,14 +132,14 @@ impl Quarantine {
                 );
                 session::open(approve.output).await?.act(call, &done).await
             }
-            What::Discard(discard) => {
+            Action::Discard(discard) => {
                 let call = FunctionCall::act(&functions::DISCARD_QUARANTINED, discard.why)
                     .with("source", discard.source.map(SqlArg::text))
                     .with("reason", discard.reason.map(SqlArg::text))
                     .with("last_before", discard.before.as_ref().map(When::past));
-                let shell = session::open(discard.output).await?;
-                shell
-                    .bulk(call, discard.sure, "discard", "requests", &COLUMNS)
+                let session = session::open(discard.output).await?;
+                session
+                    .bulk(call, discard.confirmation, "discard", "requests", sample())
                     .await
             }
         }
@@ -150,7 +163,7 @@ const MEMBERS: [&str; 11] = [
 
 impl Listed {
     async fn run(self) -> anyhow::Result<ExitCode> {
-        let shell = session::open(self.output).await?;
+        let session = session::open(self.output).await?;
         let list = ViewQuery::of(&views::QUARANTINE)
             .columns(&MEMBERS)
             .is("source", self.source.map(SqlArg::text))
@@ -158,7 +171,7 @@ impl Listed {
             .from("last_at", self.between.after())
             .below("last_at", self.between.before())
             .below("quarantine_id", self.page.number()?);
-        shell
+        session
             .page(
                 list,
                 &self.page,
@@ -172,18 +185,18 @@ impl Listed {
 
 impl One {
     async fn run(self) -> anyhow::Result<ExitCode> {
-        let mut shell = session::open(self.output).await?;
+        let mut session = session::open(self.output).await?;
         let list = ViewQuery::of(&views::QUARANTINE)
             .is("quarantine_id", Some(SqlArg::number(self.request)));
-        let Some(row) = shell.console.list(list).await?.pop() else {
+        let Some(row) = session.console.list(list).await?.pop() else {
             complain(&format!(
                 "no quarantined request has the id {}\nhint: `hookfast quarantine` lists them; approved and verified requests are events now",
                 self.request
             ));
-            return shell.close(ExitCode::FAILURE).await;
+            return session.close(ExitCode::FAILURE).await;
         };
         let members = [&MEMBERS[..], &["headers", "body"]].concat();
-        shell.print_record(&shell.with_body(&row), &members);
-        shell.done().await
+        session.print_record(&session.with_body(&row), &members);
+        session.done().await
     }
 }

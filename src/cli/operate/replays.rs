@@ -1,7 +1,8 @@
 //! `hookfast replays`.
 
 use super::{
-    session::{self, Output, Page, Sure},
+    events,
+    session::{self, Confirmation, Output, Page},
     time_args::Between,
 };
 use crate::cli::process::{complain, say};
@@ -17,13 +18,13 @@ pub(super) const SAME_WEBHOOK_ID: &str = "receivers see the same webhook-id as b
 #[command(args_conflicts_with_subcommands = true)]
 pub(in crate::cli) struct Replays {
     #[command(subcommand)]
-    what: Option<What>,
+    action: Option<Action>,
     #[command(flatten)]
     list: Listed,
 }
 
 #[derive(clap::Subcommand)]
-enum What {
+enum Action {
     /// List replays, newest first, with their progress.
     List(Listed),
     /// Show a replay, with what it replays and why.
@@ -102,7 +103,7 @@ struct Start {
     #[arg(long)]
     why: String,
     #[command(flatten)]
-    sure: Sure,
+    confirmation: Confirmation,
     #[command(flatten)]
     output: Output,
 }
@@ -125,8 +126,8 @@ fn one(replay: i64) -> ViewQuery {
 
 impl Replays {
     pub(in crate::cli) async fn run(self) -> anyhow::Result<ExitCode> {
-        match self.what.unwrap_or(What::List(self.list)) {
-            What::List(list) => {
+        match self.action.unwrap_or(Action::List(self.list)) {
+            Action::List(list) => {
                 let all = ViewQuery::of(&views::REPLAYS)
                     .is("handler", list.handler.map(SqlArg::text))
                     .is("state", list.state.map(SqlArg::text))
@@ -136,12 +137,12 @@ impl Replays {
                     .page(all, &list.page, "replay_id", &COLUMNS, "no replays")
                     .await
             }
-            What::Show(wanted) => wanted.show().await,
-            What::Start(start) => start.run().await,
-            What::Pause(wanted) => wanted.run(&functions::PAUSE_REPLAY, "is paused").await,
-            What::Resume(wanted) => wanted.run(&functions::RESUME_REPLAY, "resumed").await,
-            What::Cancel(wanted) => wanted.run(&functions::CANCEL_REPLAY, "is cancelled").await,
-            What::Watch(wanted) => wanted.watch().await,
+            Action::Show(wanted) => wanted.show().await,
+            Action::Start(start) => start.run().await,
+            Action::Pause(wanted) => wanted.run(&functions::PAUSE_REPLAY, "is paused").await,
+            Action::Resume(wanted) => wanted.run(&functions::RESUME_REPLAY, "resumed").await,
+            Action::Cancel(wanted) => wanted.run(&functions::CANCEL_REPLAY, "is cancelled").await,
+            Action::Watch(wanted) => wanted.watch().await,
         }
     }
 }
@@ -157,14 +158,19 @@ impl Start {
             .with("payload", self.payload.map(SqlArg::path))
             .with("per_second", self.per_second.map(SqlArg::small))
             .with("new_webhook_id", Some(SqlArg::flag(self.new_webhook_id)));
-        let columns = ["received_at", "event_id", "type", "idempotency_key"];
         if !self.new_webhook_id {
             // Before it starts, since it may create many deliveries.
             complain(SAME_WEBHOOK_ID);
         }
         session::open(self.output)
             .await?
-            .bulk(call, self.sure, "replay", "events", &columns)
+            .bulk(
+                call,
+                self.confirmation,
+                "replay",
+                "events",
+                events::sample(),
+            )
             .await
     }
 }
@@ -182,10 +188,10 @@ impl Change {
 
 impl One {
     async fn show(self) -> anyhow::Result<ExitCode> {
-        let mut shell = session::open(self.output).await?;
-        let Some(row) = shell.console.list(one(self.replay)).await?.pop() else {
+        let mut session = session::open(self.output).await?;
+        let Some(row) = session.console.list(one(self.replay)).await?.pop() else {
             complain(&self.missing());
-            return shell.close(ExitCode::FAILURE).await;
+            return session.close(ExitCode::FAILURE).await;
         };
         let members = [
             "replay_id",
@@ -206,23 +212,23 @@ impl One {
             "last_progress_at",
             "ended_at",
         ];
-        shell.print_record(&row, &members);
-        shell.done().await
+        session.print_record(&row, &members);
+        session.done().await
     }
 
     /// Prints a line whenever the replay has changed.
     async fn watch(self) -> anyhow::Result<ExitCode> {
-        let mut shell = session::open(self.output).await?;
+        let mut session = session::open(self.output).await?;
         let mut last = String::new();
         loop {
-            let Some(row) = shell.console.list(one(self.replay)).await?.pop() else {
+            let Some(row) = session.console.list(one(self.replay)).await?.pop() else {
                 complain(&self.missing());
-                return shell.close(ExitCode::FAILURE).await;
+                return session.close(ExitCode::FAILURE).await;
             };
             let state = row["state"].as_str().unwrap_or_default();
             let line = progress(&row);
             if line != last {
-                say(&if shell.json() {
+                say(&if session.json() {
                     row.to_string()
                 } else {
                     line.clone()
@@ -230,8 +236,8 @@ impl One {
                 last = line;
             }
             match state {
-                "done" => return shell.done().await,
-                "cancelled" => return shell.close(ExitCode::FAILURE).await,
+                "done" => return session.done().await,
+                "cancelled" => return session.close(ExitCode::FAILURE).await,
                 _ => tokio::time::sleep(Duration::from_secs(1)).await,
             }
         }

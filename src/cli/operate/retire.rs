@@ -1,6 +1,9 @@
 //! `hookfast handlers retire`.
 
-use super::session::{self, Output, Sure};
+use super::{
+    deliveries,
+    session::{self, Confirmation, Output, Sample},
+};
 use crate::cli::words::counted;
 use crate::store::catalog::functions;
 use crate::store::{FunctionCall, SqlArg};
@@ -18,7 +21,7 @@ pub(super) struct Retire {
     #[arg(long)]
     keep: bool,
     #[command(flatten)]
-    sure: Sure,
+    confirmation: Confirmation,
     #[command(flatten)]
     output: Output,
 }
@@ -27,19 +30,17 @@ impl Retire {
     /// Shows the pending deliveries and asks for confirmation. Events may arrive while it waits for
     /// the answer, so somewhat more deliveries are allowed than were shown.
     pub(super) async fn run(self) -> anyhow::Result<ExitCode> {
-        let mut shell = session::open(self.output).await?;
+        let mut session = session::open(self.output).await?;
         let call = FunctionCall::act(&functions::RETIRE_HANDLER, &self.why)
             .with("handler", Some(SqlArg::text(&self.handler)))
             .with(
                 "pending",
                 Some(SqlArg::text(if self.keep { "keep" } else { "discard" })),
             );
-        let preview = shell
-            .console
-            .call(call.clone())
-            .await?
-            .pop()
-            .unwrap_or_default();
+        let columns = &["delivery_id", "event_id", "attempts"];
+        let rows = deliveries::pending(Some(&self.handler)).columns(columns);
+        let sample = Sample::new(rows, "delivery_id", columns);
+        let preview = session.preview(call.clone(), &sample).await?;
         let verb = if self.keep {
             format!(
                 "retire handler {} and keep (without running them)",
@@ -48,18 +49,19 @@ impl Retire {
         } else {
             format!("retire handler {} and discard", self.handler)
         };
-        let columns = ["delivery_id", "event_id", "attempts"];
-        if !shell.preview_and_ask(&preview, self.sure, &verb, "pending deliveries", &columns)? {
-            return shell.close(ExitCode::FAILURE).await;
+        if !session.preview_and_confirm(
+            &preview,
+            self.confirmation,
+            &verb,
+            "pending deliveries",
+            columns,
+        )? {
+            return session.close(ExitCode::FAILURE).await;
         }
         let matching = preview["matching"].as_i64().unwrap_or(0);
         let at_most = SqlArg::number(matching + (matching / 10).max(1000));
-        let done = shell
-            .console
-            .call(call.with("at_most", Some(at_most)))
-            .await?
-            .pop()
-            .unwrap_or_default();
+        let call = call.with("at_most", Some(at_most));
+        let done = session.call_with_sample(call, &preview).await?;
         let count = |member: &str| done[member].as_i64().unwrap_or(0);
         let (matching, changed) = (count("matching"), count("changed"));
         let mut words = format!("handler {} is retired", self.handler);
@@ -71,7 +73,7 @@ impl Retire {
                 words += &format!(", and workers discard the other {}", matching - changed);
             }
         }
-        shell.report(done, &words);
-        shell.done().await
+        session.report(done, &words);
+        session.done().await
     }
 }

@@ -1,8 +1,8 @@
 //! `hookfast quarantine reverify`.
 
 use super::{
-    quarantine::COLUMNS,
-    session::{self, Bulk, Output, Shell, Sure},
+    quarantine,
+    session::{self, Bulk, Confirmation, Output, Session},
     time_args::When,
 };
 use crate::cli::{process::complain, words::counted};
@@ -33,7 +33,7 @@ pub(super) struct Reverify {
     #[arg(long)]
     why: String,
     #[command(flatten)]
-    sure: Sure,
+    confirmation: Confirmation,
     #[command(flatten)]
     output: Output,
 }
@@ -47,25 +47,31 @@ struct Outcome {
 
 impl Reverify {
     pub(super) async fn run(self) -> anyhow::Result<ExitCode> {
-        let mut shell = session::open(self.output).await?;
+        let mut session = session::open(self.output).await?;
         let call = FunctionCall::act(&functions::REVERIFY_QUARANTINED, &self.why)
             .with("source", self.source.clone().map(SqlArg::text))
             .with("last_after", self.after.as_ref().map(When::past));
-        let rows = self.waiting(&mut shell).await?;
+        let rows = self.waiting(&mut session).await?;
         let before: BTreeSet<i64> = rows
             .iter()
             .filter(|row| row["requested_action"].is_null())
             .filter_map(id)
             .collect();
-        let mut done = match shell
-            .try_bulk(call, self.sure, "verify again", "requests", &COLUMNS)
+        let mut done = match session
+            .try_bulk(
+                call,
+                self.confirmation,
+                "reverify",
+                "requests",
+                quarantine::sample(),
+            )
             .await?
         {
-            Bulk::Nothing => return shell.done().await,
-            Bulk::Declined => return shell.close(ExitCode::FAILURE).await,
+            Bulk::Nothing => return session.done().await,
+            Bulk::Declined => return session.close(ExitCode::FAILURE).await,
             Bulk::Done(done) => done,
         };
-        let outcome = self.wait(&mut shell, &before).await?;
+        let outcome = self.wait(&mut session, &before).await?;
         for (name, count) in [
             ("accepted", outcome.accepted),
             ("rejected", outcome.rejected),
@@ -74,32 +80,32 @@ impl Reverify {
             done[name] = count.into();
         }
         let words = format!(
-            "verified again: {} accepted, {} rejected",
+            "reverified: {} accepted, {} rejected",
             counted(outcome.accepted, "requests"),
             outcome.rejected
         );
-        shell.report(done, &words);
+        session.report(done, &words);
         hints(&outcome);
-        shell.done().await
+        session.done().await
     }
 
     /// The requests that this command selects.
-    async fn waiting(&self, shell: &mut Shell) -> anyhow::Result<Vec<Value>> {
+    async fn waiting(&self, session: &mut Session) -> anyhow::Result<Vec<Value>> {
         let list = ViewQuery::of(&views::QUARANTINE)
             .columns(&["quarantine_id", "requested_action"])
             // Excerpts cannot be verified again.
             .is("is_excerpt", Some(SqlArg::flag(false)))
             .is("source", self.source.clone().map(SqlArg::text))
             .from("last_at", self.after.as_ref().map(When::past));
-        Ok(shell.console.list(list).await?)
+        Ok(session.console.list(list).await?)
     }
 
     /// Waits for the results. An accepted request is no longer in the quarantine; a rejected one no
     /// longer has a requested action.
-    async fn wait(&self, shell: &mut Shell, before: &BTreeSet<i64>) -> anyhow::Result<Outcome> {
+    async fn wait(&self, session: &mut Session, before: &BTreeSet<i64>) -> anyhow::Result<Outcome> {
         let begun = Instant::now();
         loop {
-            let rows = self.waiting(shell).await?;
+            let rows = self.waiting(session).await?;
             let ours: Vec<&Value> = rows
                 .iter()
                 .filter(|row| id(row).is_some_and(|id| before.contains(&id)))

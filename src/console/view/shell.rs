@@ -27,8 +27,7 @@ pub(crate) fn word(bytes: &[u8]) -> Option<String> {
     if let Some(text) = as_is(bytes) {
         return Some(quoted(text));
     }
-    // `$(…)` drops line feeds at the end. A dot after them keeps them, and `${…%.}` would need a
-    // variable: they are quoted behind the substitution instead.
+    // `$(…)` drops line feeds at the end, so they follow it in quotes.
     let ends_at = bytes
         .iter()
         .rposition(|&byte| byte != b'\n')

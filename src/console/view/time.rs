@@ -71,14 +71,18 @@ pub(crate) fn duration(micros: i64) -> String {
     let micros = micros.max(0);
     match micros {
         ..1_000 => "under 1 ms".to_owned(),
-        ..SECOND => format!("{} ms", micros / 1000),
-        ..10_000_000 if micros % SECOND >= SECOND / 10 => {
-            format!("{}.{} s", micros / SECOND, micros % SECOND / (SECOND / 10))
+        1_000..SECOND => format!("{} ms", micros / 1000),
+        SECOND..MINUTE => {
+            let tenths = micros % SECOND / (SECOND / 10);
+            if tenths > 0 && micros < 10 * SECOND {
+                format!("{}.{tenths} s", micros / SECOND)
+            } else {
+                format!("{} s", micros / SECOND)
+            }
         }
-        ..MINUTE => format!("{} s", micros / SECOND),
-        ..HOUR => format!("{} min", micros / MINUTE),
-        ..DAY => two(micros / HOUR, "h", micros % HOUR / MINUTE, "min"),
-        _ => two(micros / DAY, "d", micros % DAY / HOUR, "h"),
+        MINUTE..HOUR => format!("{} min", micros / MINUTE),
+        HOUR..DAY => two(micros / HOUR, "h", micros % HOUR / MINUTE, "min"),
+        DAY.. => two(micros / DAY, "d", micros % DAY / HOUR, "h"),
     }
 }
 

@@ -29,11 +29,11 @@ async fn deliver(airalo: &Inner, request: usize, wanted: &Wanted, fate: Fate) {
     }
     let mut again = fate.new_order;
     for _ in 0..airalo.settings.max_attempts {
-        let taken = post(airalo, &wanted.webhook_url, &body).await;
-        if taken {
-            airalo.state().requests[request].taken += 1;
+        let accepted = post(airalo, &wanted.webhook_url, &body).await;
+        if accepted {
+            airalo.state().requests[request].accepted += 1;
             if fate.duplicate && post(airalo, &wanted.webhook_url, &body).await {
-                airalo.state().requests[request].taken += 1;
+                airalo.state().requests[request].accepted += 1;
             }
             if !again {
                 return;

@@ -129,7 +129,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn json_is_what_php_writes() {
+    fn json_is_written_like_php_does() {
         let value = json!({"a": "https://x/é😀\"\n", "b": [1, 2.5, null]});
         assert_eq!(
             php_json(&value),

@@ -389,7 +389,7 @@ async fn order(State(airalo): Airalo, headers: HeaderMap, body: Bytes) -> Respon
             description,
             orders: Vec::new(),
             lost: false,
-            taken: 0,
+            accepted: 0,
             done: false,
         });
         state.requests.len() - 1
@@ -438,9 +438,9 @@ async fn orders(
     if let Err(refused) = airalo.knows(&headers) {
         return *refused;
     }
-    let asked = |name: &str| query.get(name).filter(|value| !value.is_empty());
+    let filter = |name: &str| query.get(name).filter(|value| !value.is_empty());
     let number = |name: &str, default: usize| {
-        asked(name)
+        filter(name)
             .and_then(|n| n.parse().ok())
             .filter(|n| *n > 0)
             .unwrap_or(default)
@@ -448,10 +448,10 @@ async fn orders(
     let (limit, page) = (number("limit", 25).min(100), number("page", 1));
     let state = airalo.state();
     let found = state.orders.iter().rev().filter(|order| {
-        asked("filter[description]").is_none_or(|text| order.description.contains(text.as_str()))
-            && asked("filter[code]").is_none_or(|code| order.code == *code)
-            && asked("filter[iccid]").is_none_or(|iccid| order.iccids.contains(iccid))
-            && asked("filter[created_at]").is_none_or(|days| match days.split_once(" - ") {
+        filter("filter[description]").is_none_or(|text| order.description.contains(text.as_str()))
+            && filter("filter[code]").is_none_or(|code| order.code == *code)
+            && filter("filter[iccid]").is_none_or(|iccid| order.iccids.contains(iccid))
+            && filter("filter[created_at]").is_none_or(|days| match days.split_once(" - ") {
                 Some((from, to)) => (from..=to).contains(&&order.created_at[..10]),
                 None => true,
             })

@@ -40,7 +40,7 @@ pub struct Request {
     /// Whether the webhook was lost.
     pub lost: bool,
     /// How many webhooks of this request the receiver accepted.
-    pub taken: u32,
+    pub accepted: u32,
     /// Whether no more webhooks will be sent.
     pub done: bool,
 }

@@ -168,7 +168,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_major_version_is_read_from_what_postgres_prints() {
+    fn the_major_version_is_parsed_from_the_output_of_postgres() {
         assert_eq!(
             major("postgres (PostgreSQL) 15.14 (Debian 15.14-0+deb12u1)\n"),
             Some(15)
@@ -193,9 +193,9 @@ mod tests {
     }
 
     #[test]
-    fn the_first_that_will_do_is_taken_and_an_older_one_is_named() {
+    fn the_first_suitable_postgres_is_used_and_an_older_one_is_named() {
         let found = choose(dirs(&["/none", "/pg/14", "/pg/16", "/pg/17"]), None, probe)
-            .expect("two will do");
+            .expect("two are suitable");
         assert_eq!(
             found,
             Binaries {
@@ -208,7 +208,7 @@ mod tests {
     }
 
     #[test]
-    fn existing_data_asks_for_its_own_version() {
+    fn existing_data_needs_its_own_version() {
         let found = choose(dirs(&["/pg/17", "/pg/16"]), Some(16), probe).expect("16 is there");
         assert_eq!(found.major, 16);
         assert!(choose(dirs(&["/pg/17"]), Some(16), probe).is_err());

@@ -25,7 +25,7 @@ pub(super) struct DataDir {
     pub(super) account: Account,
     root: PathBuf,
     sockets: PathBuf,
-    asked_for: Option<PathBuf>,
+    requested: Option<PathBuf>,
     _locks: Vec<Lock>,
 }
 
@@ -68,7 +68,7 @@ impl DataDir {
             sockets: sockets_for(&root),
             account,
             root,
-            asked_for: Some(dir),
+            requested: Some(dir),
             _locks: locks,
         })
     }
@@ -98,7 +98,7 @@ impl DataDir {
             sockets: sockets_for(&root),
             account,
             root,
-            asked_for: None,
+            requested: None,
             _locks: Vec::new(),
         })
     }
@@ -134,7 +134,7 @@ impl DataDir {
     /// The directories that the watcher must remove if this process is killed.
     pub(super) fn leftovers(&self) -> Vec<&Path> {
         let mut leftovers = Vec::new();
-        if self.asked_for.is_none() {
+        if self.requested.is_none() {
             leftovers.push(self.root.as_path());
         }
         if !self.sockets.starts_with(&self.root) {
@@ -144,8 +144,8 @@ impl DataDir {
     }
 
     /// The requested directory. A temporary data_dir has none.
-    pub(super) fn asked_for(&self) -> Option<&Path> {
-        self.asked_for.as_deref()
+    pub(super) fn requested(&self) -> Option<&Path> {
+        self.requested.as_deref()
     }
 
     pub(super) fn root(&self) -> &Path {
@@ -179,7 +179,7 @@ impl Drop for DataDir {
         if !self.sockets.starts_with(&self.root) {
             self.remove_sockets();
         }
-        if self.asked_for.is_none() {
+        if self.requested.is_none() {
             // If this fails, a directory stays in the folder for temporary files.
             let _ = fs::remove_dir_all(&self.root);
         }

@@ -74,7 +74,7 @@ pub(super) fn new_private_dir(parent: &Path, prefix: &str) -> io::Result<PathBuf
     Ok(dir)
 }
 
-/// A random name, so that nobody else can create it first.
+/// A random name, so that no other user can create it first.
 pub(super) fn unforeseeable(prefix: &str) -> String {
     format!("{prefix}{}", hex::encode(rand::random::<[u8; 6]>()))
 }

@@ -90,8 +90,8 @@ fn make(
         .output()
         .doing(|| format!("run {}", binaries.program("initdb").display()))?;
     if !output.status.success() {
-        let said = [output.stdout, output.stderr].concat();
-        let output = super::tail(&String::from_utf8_lossy(&said)).to_owned();
+        let printed = [output.stdout, output.stderr].concat();
+        let output = super::tail(&String::from_utf8_lossy(&printed)).to_owned();
         return Err(ClusterError::Initdb {
             data_dir: data_dir.root().to_owned(),
             output,

@@ -146,7 +146,7 @@ impl Cluster {
     /// requested directory.
     fn url_file(&self) -> Option<PathBuf> {
         self.data_dir
-            .asked_for()
+            .requested()
             .map(|dir| dir.join("database-url"))
     }
 
@@ -195,7 +195,7 @@ impl Cluster {
             .is_some_and(|server| !server.has_ended())
     }
 
-    /// Stops Postgres in good order: connections are closed, and committed data is on disk.
+    /// Stops Postgres cleanly: connections are closed, and committed data is on disk.
     ///
     /// # Errors
     /// [`ClusterError::Interrupted`] if the runtime is shutting down. Postgres ends in any case.
@@ -261,7 +261,7 @@ fn start_on_last_port(
         options,
         last.map_or(Port::Any, Port::Preferred),
     )?;
-    if last != Some(server.port()) && data_dir.asked_for().is_some() {
+    if last != Some(server.port()) && data_dir.requested().is_some() {
         files::write_private(&file, &format!("{}\n", server.port()))
             .doing(|| format!("write {}", file.display()))?;
     }

@@ -17,7 +17,7 @@ pub(super) enum Port {
 }
 
 impl Port {
-    /// The port for the next start. A preferred port is given up if it is taken, or if a start on
+    /// The port for the next start. A preferred port is abandoned if it is taken, or if a start on
     /// it has just failed.
     pub(super) fn choose(self, tried: u32) -> io::Result<u16> {
         match self {

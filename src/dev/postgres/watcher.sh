@@ -1,5 +1,5 @@
 # Stops Postgres when the process that owns it ends, in whatever way: then standard input ends.
-# Input: a line with the postmaster's pid, and a second line if Postgres was stopped in good order.
+# Input: a line with the postmaster's pid, and a second line if Postgres was stopped cleanly.
 # Arguments: the data directory, and then the paths to remove once Postgres has ended.
 data=$1
 shift

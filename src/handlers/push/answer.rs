@@ -134,7 +134,7 @@ mod tests {
     }
 
     #[test]
-    fn the_table_of_answers() {
+    fn responses_map_to_the_documented_outcomes() {
         let wait = Some(Duration::from_secs(9));
         let of = |status: u16, body: &[u8]| {
             outcome(

@@ -121,7 +121,7 @@ mod tests {
     use std::sync::Arc;
 
     #[test]
-    fn the_content_type_is_the_originals_or_what_the_body_is() {
+    fn the_content_type_is_the_original_or_follows_the_body() {
         for (headers, body, expected) in [
             (
                 json!({"content-type": "application/json; charset=utf-8"}),

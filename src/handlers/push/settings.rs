@@ -175,7 +175,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_senders_header_is_passed_on_unless_it_is_somebody_elses() {
+    fn a_senders_header_is_forwarded_unless_it_is_reserved() {
         let own = extra_headers(&[("x-own".to_owned(), "1".to_owned())]).expect("headers");
         let forwarded = |names: &[&str]| {
             let names: Vec<_> = names.iter().map(|&name| name.to_owned()).collect();
@@ -290,7 +290,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_said_aloud_of_a_url_is_its_host_and_port() {
+    fn messages_show_only_the_host_and_port_of_a_url() {
         for (url, name) in [
             ("https://a.example/hook?token=hunter2", "a.example:443"),
             ("http://A.example:8080/#x", "a.example:8080"),

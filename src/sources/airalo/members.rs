@@ -68,11 +68,11 @@ impl<'b> Members<'b> {
     }
 
     /// A whole number, or a string that holds one.
-    pub(super) fn whole(&self, name: &str) -> Option<u32> {
+    pub(super) fn integer(&self, name: &str) -> Option<u32> {
         self.scalar(name)?.trim().parse().ok()
     }
 
-    pub(super) fn truth(&self, name: &str) -> Option<bool> {
+    pub(super) fn boolean(&self, name: &str) -> Option<bool> {
         serde_json::from_str(self.get(name)?.get()).ok()
     }
 

@@ -176,8 +176,8 @@ impl Order {
             package_id: order.scalar("package_id"),
             package: order.text("package"),
             description: order.text("description"),
-            quantity: order.whole("quantity"),
-            validity: order.whole("validity"),
+            quantity: order.integer("quantity"),
+            validity: order.integer("validity"),
             data: order.text("data"),
             text: order.scalar("text"),
             voice: order.scalar("voice"),
@@ -207,7 +207,7 @@ impl Sim {
             msisdn: sim.secret("msisdn"),
             apn_type: sim.text("apn_type"),
             apn_value: sim.text("apn_value"),
-            is_roaming: sim.truth("is_roaming"),
+            is_roaming: sim.boolean("is_roaming"),
         }
     }
 }

@@ -150,7 +150,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_body_is_too_deep_where_a_handler_could_not_read_it() {
+    fn a_body_is_too_deep_if_a_handler_could_not_parse_it() {
         for (open, close) in [("[", "]"), (r#"{"a":"#, "}")] {
             for depth in [1, 126, 127, 128, 129] {
                 let inner = format!("{}1{}", open.repeat(depth - 1), close.repeat(depth - 1));

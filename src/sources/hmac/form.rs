@@ -217,7 +217,7 @@ mod tests {
     }
 
     #[test]
-    fn a_signature_stands_after_its_prefix() {
+    fn a_signature_follows_its_prefix() {
         let form = |prefix: &str| Form::Single {
             prefix: prefix.to_owned(),
         };

@@ -8,7 +8,7 @@ mod template;
 mod value_source;
 
 pub use form::{Encoding, Form, InvalidList, ListForm, UnknownEncoding};
-pub use settings::{HmacSettings, InvalidSettings, UnknownWord, WhatRepeats};
+pub use settings::{HmacSettings, InvalidSettings, RepeatedPart, UnknownWord};
 pub use template::{InvalidTemplate, Template};
 pub use value_source::{InvalidValueSource, ValueSource};
 
@@ -127,7 +127,7 @@ impl HmacSource {
             Some(key) => {
                 let hash =
                     || Fingerprint::new(&format!("sha256:{}", hex::encode(Sha256::digest(body))));
-                let fingerprint = (self.0.repeats == WhatRepeats::Body).then(hash);
+                let fingerprint = (self.0.repeats == RepeatedPart::Body).then(hash);
                 Identity {
                     key,
                     alias: None,

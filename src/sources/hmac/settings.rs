@@ -44,14 +44,14 @@ pub struct HmacSettings {
     /// How long a key is valid; `None` is forever.
     pub window: Option<Duration>,
     /// What a repeated request has in common with the first.
-    pub repeats: WhatRepeats,
+    pub repeats: RepeatedPart,
     /// The handshake of this sender.
     pub handshake: Option<HandshakeKind>,
 }
 
 /// What a repeated request has in common with the first, besides the key.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub enum WhatRepeats {
+pub enum RepeatedPart {
     /// The bytes of the body. The same key with another body is a conflict, which is a new event.
     #[default]
     Body,
@@ -66,7 +66,7 @@ pub enum WhatRepeats {
 )]
 pub struct UnknownWord(String);
 
-impl FromStr for WhatRepeats {
+impl FromStr for RepeatedPart {
     type Err = UnknownWord;
 
     fn from_str(word: &str) -> Result<Self, UnknownWord> {

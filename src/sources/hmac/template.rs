@@ -185,7 +185,7 @@ mod tests {
     }
 
     #[test]
-    fn a_template_says_what_is_signed() {
+    fn a_template_defines_the_signed_message() {
         for (text, expected) in [
             ("{body}", "B"),
             ("{timestamp}.{body}", "5.B"),
@@ -200,7 +200,7 @@ mod tests {
     }
 
     #[test]
-    fn what_could_be_two_requests_or_none_is_refused() {
+    fn an_invalid_or_ambiguous_template_is_rejected() {
         for wrong in [
             "",
             "body",
@@ -239,7 +239,7 @@ mod tests {
 
         /// Two requests with the same signed bytes are one request.
         #[test]
-        fn what_is_signed_alike_is_alike(
+        fn equal_signed_bytes_have_equal_parts(
             text in prop::sample::select(vec![
                 "{id}.{timestamp}.{body}", "v1:{timestamp}:{id}:{body}", "{id}.{body}.{timestamp}", "{body}.{id}", "{timestamp}.{body}",
             ]),

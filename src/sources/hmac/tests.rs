@@ -20,7 +20,7 @@ fn settings(signed: &str) -> HmacSettings {
         type_prefix: None,
         key: vec![],
         window: None,
-        repeats: WhatRepeats::Body,
+        repeats: RepeatedPart::Body,
         handshake: None,
     }
 }
@@ -72,7 +72,7 @@ fn locations(texts: &[&str]) -> Vec<ValueSource> {
 }
 
 #[test]
-fn what_is_signed_verifies_within_its_time_and_each_reason_is_its_own() {
+fn signed_requests_verify_in_time_and_each_failure_has_its_reason() {
     let source = source(whole("{id}.{timestamp}.{body}"));
     let good = hex_of(&secret("a", 1), "m.1000.b");
     let request = |id: &'static str, time: &'static str, signature: &str| {
@@ -128,7 +128,7 @@ fn what_is_signed_verifies_within_its_time_and_each_reason_is_its_own() {
 }
 
 #[test]
-fn while_a_secret_is_replaced_either_side_may_be_ahead() {
+fn either_side_may_switch_first_to_a_new_secret() {
     let form = Form::List(ListForm::new("v1", Some("t"), ',').expect("good names"));
     let source = source(HmacSettings {
         form,
@@ -151,7 +151,7 @@ fn while_a_secret_is_replaced_either_side_may_be_ahead() {
 }
 
 #[test]
-fn settings_that_contradict_each_other_are_none() {
+fn contradictory_settings_are_rejected() {
     use InvalidSettings as Wrong;
     let name = |name| Some(HeaderName::from_static(name));
     let list = |timestamp| Form::List(ListForm::new("v1", timestamp, ',').expect("good names"));
@@ -235,7 +235,7 @@ fn settings_that_contradict_each_other_are_none() {
 }
 
 #[test]
-fn a_request_goes_by_what_it_names_or_by_its_body() {
+fn a_request_is_identified_by_its_key_or_by_its_body() {
     let hour = Duration::from_secs(3600);
     let of = |settings: HmacSettings, body: &str| {
         let headers = headers(&[("x-id", "m:1"), ("x-topic", "orders/create")]);
@@ -268,7 +268,7 @@ fn a_request_goes_by_what_it_names_or_by_its_body() {
         ("x%3Ay:orders/create".to_owned(), None, hashed.clone())
     );
     let weak = HmacSettings {
-        repeats: WhatRepeats::Nothing,
+        repeats: RepeatedPart::Nothing,
         window: Some(hour),
         ..keyed(&["/id"])
     };
@@ -304,7 +304,7 @@ fn a_request_goes_by_what_it_names_or_by_its_body() {
 }
 
 #[test]
-fn what_is_outside_the_signature_is_warned_of() {
+fn unsigned_parts_raise_a_warning() {
     let advised = |settings: HmacSettings| source(settings).advice();
     let warned = |settings: HmacSettings| {
         let text = |advice| match advice {
@@ -329,17 +329,17 @@ fn what_is_outside_the_signature_is_warned_of() {
         }),
         [""; 0]
     );
-    let said = warned(HmacSettings {
+    let advice = warned(HmacSettings {
         algorithm: Algorithm::InsecureSha1,
         types: locations(&["header:x-topic"]),
         key: locations(&["/id", "header:x-signature"]),
         ..settings("{body}")
     });
-    let begins: Vec<_> = said
+    let begins: Vec<_> = advice
         .iter()
         .map(|text| text.split(": anybody").next().unwrap_or_default())
         .collect();
-    assert_eq!(begins.len(), 3, "{said:?}");
+    assert_eq!(begins.len(), 3, "{advice:?}");
     assert_eq!(
         begins[0],
         "type: the signature does not cover header:x-topic"
@@ -348,20 +348,20 @@ fn what_is_outside_the_signature_is_warned_of() {
         begins[1],
         "key: the signature does not cover header:x-signature"
     );
-    assert!(begins[2].starts_with("algorithm: SHA-1"), "{said:?}");
+    assert!(begins[2].starts_with("algorithm: SHA-1"), "{advice:?}");
     // GitHub names the type nowhere else, so there is only a note.
     let types = locations(&["header:x-github-event"]);
     let header = HeaderName::from_static("x-hub-signature-256");
     let key = locations(&["/id"]);
-    let said = advised(HmacSettings {
+    let advice = advised(HmacSettings {
         header,
         types: types.clone(),
         key: key.clone(),
         ..settings("{body}")
     });
     assert!(
-        matches!(&said[..], [Advice::Note(text)] if text.ends_with("GitHub sends this value nowhere else")),
-        "{said:?}"
+        matches!(&advice[..], [Advice::Note(text)] if text.ends_with("GitHub sends this value nowhere else")),
+        "{advice:?}"
     );
     assert!(matches!(
         &advised(HmacSettings {
@@ -374,12 +374,12 @@ fn what_is_outside_the_signature_is_warned_of() {
 }
 
 #[test]
-fn keys_that_expire_are_warned_of_where_a_copy_of_an_old_request_is_accepted() {
+fn expiring_keys_raise_a_warning_if_an_old_copy_would_be_accepted() {
     let key = locations(&["/id"]);
     let days = Some(Duration::from_secs(90 * 24 * 3600));
     let warned = |settings: HmacSettings| {
-        let said = source(settings).advice();
-        said.iter().any(|advice| matches!(advice, Advice::Warning(text) if text.contains("is a new event") || text.contains("be a new event")))
+        let advice = source(settings).advice();
+        advice.iter().any(|one| matches!(one, Advice::Warning(text) if text.contains("is a new event") || text.contains("be a new event")))
     };
     assert!(warned(HmacSettings {
         window: days,
@@ -451,7 +451,7 @@ fn any_settings() -> impl Strategy<Value = HmacSettings> {
 
 proptest! {
     #[test]
-    fn what_is_signed_verifies_and_nothing_else_does(
+    fn only_signed_requests_verify(
         settings in any_settings(), id in "[a-z0-9]{1,20}", time in 1u64..1 << 40, body: Vec<u8>, at_byte: prop::sample::Index,
     ) {
         let (source, secrets) = (source(settings.clone()), [secret("a", 1)]);
@@ -472,7 +472,7 @@ proptest! {
     }
 
     #[test]
-    fn garbage_is_an_answer(
+    fn garbage_is_a_failure_and_no_panic(
         settings in any_settings(), values in prop::collection::vec(prop::collection::vec(32u8..=255, 0..90), 4), body: Vec<u8>, now: u32,
     ) {
         let mut headers = HeaderMap::new();

@@ -72,7 +72,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_place_is_in_the_body_or_a_header() {
+    fn a_value_source_is_in_the_body_or_a_header() {
         let mut headers = HeaderMap::new();
         headers.insert("x-topic", "orders/create".parse().expect("a value"));
         headers.append("x-twice", "a".parse().expect("a value"));

@@ -94,7 +94,13 @@ impl Caller {
 impl View {
     /// Whether the view has this column.
     pub fn has(&self, column: &str) -> bool {
-        self.columns.iter().any(|known| known.name == column)
+        self.type_of(column).is_some()
+    }
+
+    /// The type of a column, if the view has it.
+    pub fn type_of(&self, column: &str) -> Option<&'static str> {
+        let column = self.columns.iter().find(|known| known.name == column);
+        column.map(|column| column.sql_type)
     }
 }
 

@@ -37,11 +37,11 @@ pub(super) async fn wait(connection: &mut PgConnection) -> Result<(), StoreError
     {
         if logged.elapsed() >= LOG_EVERY {
             logged = Instant::now();
-            let ask = sqlx::query_scalar(HOLDER)
+            let query = sqlx::query_scalar(HOLDER)
                 .bind(LOCK)
                 .fetch_optional(&mut *connection);
             let holder: Option<String> =
-                within(POOLED, "find the holder of the migration lock", ask).await?;
+                within(POOLED, "find the holder of the migration lock", query).await?;
             let holder = holder.as_deref().unwrap_or("a process that has just ended");
             tracing::warn!(
                 holder,

@@ -222,7 +222,7 @@ pub(super) const OBJECTS: &[Object] = objects![
     "functions/hookfast_data/airalo_record_placed",
     "functions/hookfast_data/airalo_flag_duplicates",
     "functions/hookfast_data/airalo_claim_due_checks",
-    "functions/hookfast_data/airalo_looked_for",
+    "functions/hookfast_data/airalo_schedule_check",
     "functions/hookfast_data/airalo_mark_missing",
     "functions/hookfast_data/airalo_erase_events",
 ];

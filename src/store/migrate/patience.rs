@@ -15,7 +15,7 @@ const LOG_EVERY: Duration = Duration::from_secs(15);
 /// The sessions that hold locks on Hookfast's tables, the oldest transaction first. Columns of
 /// other sessions that a role may not see are left out.
 const HOLDERS: &str = "\
-    SELECT coalesce(string_agg(who, ', '), 'nobody any more, so it may work now') FROM ( \
+    SELECT coalesce(string_agg(who, ', '), 'no session any more, so a retry may succeed') FROM ( \
         SELECT CASE WHEN l.pid IS NULL THEN 'a prepared transaction (look into pg_prepared_xacts)' \
             ELSE 'pid ' || l.pid || ' (' || concat_ws(', ', nullif(min(a.application_name), ''), 'user ' || min(a.usename), \
                 min(a.state), 'since ' || to_char(min(a.xact_start), 'HH24:MI:SS TZ')) || ')' END AS who \

@@ -38,6 +38,6 @@ claimed AS (
 -- snapshot was taken. The snapshot's xmax is not: it follows the latest transaction that has ended, and a younger one
 -- may be open.
 SELECT pg_snapshot_xmin(s.snapshot)::text::bigint AS xmin, pg_current_xact_id()::text::bigint AS own_xid,
-    EXISTS (SELECT FROM lease) AS looked,
+    EXISTS (SELECT FROM lease) AS scanned,
     c.id, c.event_id, c.attempt_number, c.attempts_left, c.lost, c.ordering_key, c.replay_id, c.due_at
 FROM (SELECT pg_current_snapshot() AS snapshot) s LEFT JOIN claimed c ON true

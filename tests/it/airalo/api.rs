@@ -56,7 +56,7 @@ async fn receiver(head: u16, post: u16) -> (String, Arc<Mutex<Vec<(String, Vec<u
 }
 
 #[tokio::test]
-async fn an_opt_in_wants_200_to_head_and_is_seen_and_ended() {
+async fn an_opt_in_needs_200_to_head_and_can_be_read_and_ended() {
     let airalo = Airalo::start(at_once()).await;
     let client = airalo.client();
     for bad in [301, 401, 404, 405, 204, 500] {
@@ -74,7 +74,7 @@ async fn an_opt_in_wants_200_to_head_and_is_seen_and_ended() {
         client
             .setting(NotificationType::AsyncOrders)
             .await
-            .expect("asked"),
+            .expect("queried"),
         None
     );
     let (url, _) = receiver(200, 200).await;
@@ -84,35 +84,35 @@ async fn an_opt_in_wants_200_to_head_and_is_seen_and_ended() {
         } else {
             &url
         };
-        let setting = client.opt_in(kind, to).await.expect("taken");
+        let setting = client.opt_in(kind, to).await.expect("accepted");
         assert_eq!(
             (setting.kind.as_str(), setting.contact_point.as_str()),
             (kind.as_str(), to)
         );
-        assert_eq!(client.setting(kind).await.expect("asked"), Some(setting));
+        assert_eq!(client.setting(kind).await.expect("queried"), Some(setting));
     }
     client
         .opt_out(NotificationType::WebhookLowData)
         .await
-        .expect("taken");
+        .expect("accepted");
     assert_eq!(
         client
             .setting(NotificationType::WebhookLowData)
             .await
-            .expect("asked"),
+            .expect("queried"),
         None
     );
     assert!(
         client
             .setting(NotificationType::AsyncOrders)
             .await
-            .expect("asked")
+            .expect("queried")
             .is_some()
     );
 }
 
 #[tokio::test]
-async fn wrong_credentials_are_said_and_never_printed() {
+async fn wrong_credentials_are_reported_and_never_printed() {
     let airalo = Airalo::start(at_once()).await;
     let wrong = ClientSettings {
         client_secret: SecretString::from("canary-0123456789abcdef"),
@@ -140,7 +140,7 @@ async fn wrong_credentials_are_said_and_never_printed() {
         .expect("an address")
         .check_credentials()
         .await
-        .expect_err("nobody there");
+        .expect_err("no server listens");
     assert!(matches!(error, ApiError::NotSent(_)), "{error}");
     assert!(
         Client::new(ClientSettings {
@@ -152,13 +152,13 @@ async fn wrong_credentials_are_said_and_never_printed() {
 }
 
 #[tokio::test]
-async fn an_order_is_taken_its_result_signed_and_listed() {
+async fn an_order_is_accepted_and_its_result_signed_and_listed() {
     let airalo = Airalo::start(at_once()).await;
     let (client, (url, got)) = (airalo.client(), receiver(200, 200).await);
     let not_opted_in = client
         .order_async(&order("a", None))
         .await
-        .expect_err("nowhere to tell it");
+        .expect_err("no receiver is opted in");
     assert!(
         matches!(&not_opted_in, ApiError::Refused { code: None, reason, .. } if reason.contains("not opted in")),
         "{not_opted_in}"
@@ -166,11 +166,11 @@ async fn an_order_is_taken_its_result_signed_and_listed() {
     client
         .opt_in(NotificationType::AsyncOrders, &url)
         .await
-        .expect("taken");
+        .expect("accepted");
     let placed = client
         .order_async(&order("order 1/é", None))
         .await
-        .expect("taken");
+        .expect("accepted");
     assert_eq!(placed.request_id.len(), 25);
     wait_until("the result", async || {
         !got.lock().expect("whole").is_empty()
@@ -185,13 +185,13 @@ async fn an_order_is_taken_its_result_signed_and_listed() {
         text.contains(r"order 1\/\u00e9"),
         "as PHP writes it: {text}"
     );
-    let hookfast::sources::airalo::Notification::OrderCompleted(told) =
+    let hookfast::sources::airalo::Notification::OrderCompleted(webhook) =
         hookfast::sources::airalo::Notification::read(&body)
     else {
         panic!("{text}")
     };
     assert_eq!(
-        (told.request_id.as_deref(), told.sims.len()),
+        (webhook.request_id.as_deref(), webhook.sims.len()),
         (Some(placed.request_id.as_str()), 2)
     );
     for listed in [
@@ -205,7 +205,7 @@ async fn an_order_is_taken_its_result_signed_and_listed() {
         assert_eq!(listed.len(), 1);
         assert_eq!(
             (Some(listed[0].id.as_str()), &listed[0].outcome),
-            (told.id.as_deref(), &Outcome::Completed)
+            (webhook.id.as_deref(), &Outcome::Completed)
         );
     }
     assert!(
@@ -218,11 +218,11 @@ async fn an_order_is_taken_its_result_signed_and_listed() {
     );
     assert_eq!(
         client
-            .order(told.id.as_deref().expect("an id"))
+            .order(webhook.id.as_deref().expect("an id"))
             .await
             .expect("one")
             .code,
-        told.code
+        webhook.code
     );
     assert_eq!(
         client.order("1/../2").await.expect_err("none"),
@@ -238,7 +238,7 @@ async fn lists_are_read_to_their_end() {
         client
             .order_async(&order("the same", Some(&url)))
             .await
-            .expect("taken");
+            .expect("accepted");
     }
     wait_until("all", async || airalo.emulator.is_quiet()).await;
     assert_eq!(
@@ -438,17 +438,17 @@ async fn a_rejected_token_is_requested_again() {
     client
         .setting(NotificationType::AsyncOrders)
         .await
-        .expect("a question is asked again");
+        .expect("a read is repeated");
 }
 
 #[tokio::test]
-async fn what_is_asked_too_often_waits_as_long_as_airalo_says() {
+async fn a_rate_limited_call_waits_as_long_as_airalo_requests() {
     let airalo = Airalo::with(|settings| settings.limits = Some(Duration::from_secs(2))).await;
     let (client, (url, got)) = (airalo.client(), receiver(200, 200).await);
     client
         .opt_in(NotificationType::WebhookLowData, &url)
         .await
-        .expect("taken");
+        .expect("accepted");
     let begun = std::time::Instant::now();
     for _ in 0..6 {
         client
@@ -464,13 +464,13 @@ async fn what_is_asked_too_often_waits_as_long_as_airalo_says() {
 }
 
 #[tokio::test]
-async fn the_simulator_sends_what_it_is_told_to_whom() {
+async fn the_simulator_sends_each_type_to_the_given_url() {
     let airalo = Airalo::start(at_once()).await;
     let (client, (url, got)) = (airalo.client(), receiver(200, 200).await);
     let error = client
         .simulate(Simulated::LowData("data_90"), None, None)
         .await
-        .expect_err("nobody opted in");
+        .expect_err("no opt-in exists");
     assert!(
         error.to_string().contains("User is not opted in"),
         "{error}"
@@ -502,12 +502,14 @@ async fn the_simulator_sends_what_it_is_told_to_whom() {
     let error = client
         .simulate(Simulated::AsyncOrder, None, Some(&broken))
         .await
-        .expect_err("not taken");
+        .expect_err("not accepted");
     assert!(error.to_string().contains("Could not push data"), "{error}");
 }
 
 /// A server that answers each path with a configured response, and counts the tokens.
-async fn answers(told: &'static [(&'static str, &'static str)]) -> (Client, Arc<Mutex<usize>>) {
+async fn answers(
+    responses: &'static [(&'static str, &'static str)],
+) -> (Client, Arc<Mutex<usize>>) {
     let tokens = Arc::new(Mutex::new(0));
     let counted = tokens.clone();
     let answer = move |uri: axum::http::Uri| {
@@ -516,7 +518,8 @@ async fn answers(told: &'static [(&'static str, &'static str)]) -> (Client, Arc<
             if uri.path() == "/v2/token" {
                 *counted.lock().expect("whole") += 1;
             }
-            told.iter()
+            responses
+                .iter()
                 .find(|(path, _)| *path == uri.path())
                 .map_or("{}", |(_, body)| body)
         }
@@ -543,7 +546,7 @@ async fn nr_4_and_11_levels_may_be_there_and_a_token_may_hold_a_year_or_a_minute
         r#"{"data":{"notification":{"type":"webhook_credit_limit","contact_point":"u"}}}"#;
     const NONE: &str = r#"{"data":{"notification":null},"meta":{"message":"success"}}"#;
     let kind = NotificationType::WebhookCreditLimit;
-    for (told, asked, levels) in [
+    for (responses, requested, levels) in [
         (
             &[("/v2/token", YEAR), ("/v2/notifications/opt-in", WITH)],
             1,
@@ -561,7 +564,7 @@ async fn nr_4_and_11_levels_may_be_there_and_a_token_may_hold_a_year_or_a_minute
             None,
         ),
     ] {
-        let (client, tokens) = answers(told).await;
+        let (client, tokens) = answers(responses).await;
         for _ in 0..3 {
             let setting = client
                 .setting(kind)
@@ -570,7 +573,7 @@ async fn nr_4_and_11_levels_may_be_there_and_a_token_may_hold_a_year_or_a_minute
                 .expect("a setting");
             assert_eq!(setting.levels.map(|levels| levels.len()), levels);
         }
-        assert_eq!(*tokens.lock().expect("whole"), asked);
+        assert_eq!(*tokens.lock().expect("whole"), requested);
         // An answer about another type does not answer the question about this one.
         assert_eq!(
             client

@@ -43,9 +43,9 @@ async fn hookfast(
 }
 
 #[tokio::test]
-async fn an_opt_in_looks_first_and_says_what_is_wrong() {
+async fn an_opt_in_checks_the_url_first_and_reports_the_problem() {
     let airalo = Airalo::start(at_once()).await;
-    for (arguments, says) in [
+    for (arguments, expected) in [
         (
             vec!["opt-in", "async_orders", "--url", "http://127.0.0.1:1/x"],
             "does not answer HEAD",
@@ -85,7 +85,7 @@ async fn an_opt_in_looks_first_and_says_what_is_wrong() {
             &arguments.iter().map(String::as_str).collect::<Vec<_>>(),
         )
         .await;
-        assert!(!done && text.contains(says), "{arguments:?}: {text}");
+        assert!(!done && text.contains(expected), "{arguments:?}: {text}");
     }
     assert!(
         airalo.emulator.state()["opt_ins"]
@@ -105,12 +105,13 @@ async fn an_opt_in_looks_first_and_says_what_is_wrong() {
     )
     .await;
     assert!(
-        done && text.contains("email_credit_limit goes to partner@example.com"),
+        done && text.contains("email_credit_limit is sent to partner@example.com"),
         "{text}"
     );
     let (done, text) = hookfast(&airalo, None, &["status", "--json"]).await;
     assert!(
-        done && text.contains(r#""goes_to":"partner@example.com""#) && text.lines().count() == 5,
+        done && text.contains(r#""contact_point":"partner@example.com""#)
+            && text.lines().count() == 5,
         "{text}"
     );
     assert!(
@@ -127,7 +128,7 @@ async fn an_opt_in_looks_first_and_says_what_is_wrong() {
 }
 
 #[tokio::test]
-async fn an_order_is_asked_for_written_down_and_sent_once() {
+async fn an_order_is_confirmed_recorded_and_sent_once() {
     let airalo = Airalo::start(FaultPlan {
         broken_answer: 1.0,
         ..at_once()
@@ -293,7 +294,7 @@ async fn an_order_is_asked_for_written_down_and_sent_once() {
 }
 
 #[tokio::test]
-async fn an_operators_role_is_told_which_role_orders_and_reconciles() {
+async fn an_operators_role_gets_an_error_naming_the_role_that_may_order() {
     let airalo = Airalo::start(at_once()).await;
     let database = postgres::database().await;
     let operator: String = sqlx::query_scalar("SELECT 'operators_of_' || current_database()")
@@ -333,7 +334,7 @@ async fn an_operators_role_is_told_which_role_orders_and_reconciles() {
 }
 
 #[tokio::test]
-async fn the_client_secret_goes_in_clear_text_to_this_machine_only() {
+async fn the_client_secret_is_sent_in_clear_text_to_this_machine_only() {
     let airalo = Airalo::start(at_once()).await;
     let to = |base_url: &str| ClientSettings {
         base_url: base_url.to_owned(),
@@ -399,10 +400,10 @@ async fn newlines_at_the_end_belong_to_no_credentials_of_the_commands() {
         let run = tokio::task::spawn_blocking(move || command.output().expect("it runs"))
             .await
             .expect("it ends");
-        let said = String::from_utf8_lossy(&[run.stdout, run.stderr].concat()).into_owned();
+        let printed = String::from_utf8_lossy(&[run.stdout, run.stderr].concat()).into_owned();
         assert!(
-            run.status.success() && said.contains("async_orders"),
-            "{reference}: {said}"
+            run.status.success() && printed.contains("async_orders"),
+            "{reference}: {printed}"
         );
     }
 }
@@ -453,9 +454,9 @@ async fn refused(
 }
 
 #[tokio::test]
-async fn the_doctor_tells_a_secret_that_was_not_read_from_one_that_is_wrong() {
+async fn the_doctor_distinguishes_an_unread_secret_from_a_wrong_one() {
     let airalo = Airalo::start(at_once()).await;
-    for (requests, says) in [
+    for (requests, expected) in [
         // The newest request is the last one.
         (
             &[("wrong_signature", AIRALO_SECRET, false)][..],
@@ -495,7 +496,10 @@ async fn the_doctor_tells_a_secret_that_was_not_read_from_one_that_is_wrong() {
             refused(&mut database.connect().await, reason, secret, *is_excerpt).await;
         }
         let (done, text) = hookfast(&airalo, Some(database.url()), &["doctor"]).await;
-        assert!(!done && text.contains(says), "{says} is not in: {text}");
+        assert!(
+            !done && text.contains(expected),
+            "{expected} is not in: {text}"
+        );
         assert!(
             text.contains("ok       credentials")
                 && text.contains("error    async_orders: not opted in"),

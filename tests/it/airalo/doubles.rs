@@ -151,7 +151,7 @@ async fn of_two_orders_with_one_description_placed_at_once_one_is_sent() {
 
 /// The transaction of the first order is not committed when the second order begins.
 #[tokio::test]
-async fn who_places_the_same_order_waits_for_the_other_and_is_refused() {
+async fn a_second_placing_of_one_order_waits_for_the_first_and_is_refused() {
     let shop = Shop::start(at_once(), NEVER).await;
     let place =
         "SELECT hookfast_data.airalo_record_sending('airalo', 'shop-1', interval '1 hour', false)";
@@ -176,7 +176,7 @@ async fn who_places_the_same_order_waits_for_the_other_and_is_refused() {
         .bind(row)
         .execute(&mut *first)
         .await
-        .expect("taken");
+        .expect("accepted");
     first.commit().await.expect("committed");
     assert_eq!(second.await.expect("ended").expect("answered"), None);
     shop.end().await;
@@ -187,7 +187,7 @@ async fn who_places_the_same_order_waits_for_the_other_and_is_refused() {
 #[tokio::test]
 async fn an_order_placed_again_gets_its_own_result_and_not_that_of_the_first() {
     let shop = Shop::start(at_once(), NEVER).await;
-    shop.place("shop-1", NEVER).await.expect("taken");
+    shop.place("shop-1", NEVER).await.expect("accepted");
     shop.until(STATE, "shop-1 completed").await;
     let lost = NewOrder {
         package_id: "emulated-lost".into(),
@@ -195,7 +195,7 @@ async fn an_order_placed_again_gets_its_own_result_and_not_that_of_the_first() {
     };
     let placed = place_order_again(&shop.pool, &shop.client, "airalo", &lost, NEVER)
         .await
-        .expect("taken");
+        .expect("accepted");
     wait_until("the second order", async || shop.airalo.emulator.is_quiet()).await;
     let findings = reconcile(&shop).await;
     assert!(

@@ -19,7 +19,7 @@ fn order(body: &[u8]) -> Order {
 }
 
 #[test]
-fn an_order_as_it_was_seen_has_everything_in_its_place() {
+fn an_observed_order_is_parsed_completely() {
     let order = order(&fixture("async_order_success.observed-2024.raw.json"));
     assert_eq!(
         order.request_id.as_deref(),
@@ -55,7 +55,7 @@ fn an_order_as_it_was_seen_has_everything_in_its_place() {
 }
 
 #[test]
-fn all_forms_of_a_failure_say_why_and_of_which_request() {
+fn all_forms_of_a_failure_have_a_reason_and_a_request_id() {
     for (name, code) in [
         ("async_order_failure.candidate-data.raw.json", Some("34")),
         ("async_order_failure.candidate-root.raw.json", Some("34")),
@@ -146,12 +146,12 @@ proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn whatever_comes_is_read_without_a_panic(body in prop::collection::vec(any::<u8>(), 0..300)) {
+    fn any_bytes_are_parsed_without_a_panic(body in prop::collection::vec(any::<u8>(), 0..300)) {
         let _ = Notification::read(&body);
     }
 
     #[test]
-    fn whatever_json_stands_where_an_order_should_is_read(value in json(), name in "[a-z_]{1,12}|sims|data|price|iccid") {
+    fn any_json_in_place_of_an_order_is_parsed(value in json(), name in "[a-z_]{1,12}|sims|data|price|iccid") {
         let body = format!(r#"{{"data":{{"sims":[{{"iccid":"1","{name}":{value}}}],"{name}":{value}}},"request_id":"r","{name}":{value}}}"#);
         let _ = format!("{:?}", Notification::read(body.as_bytes()));
     }

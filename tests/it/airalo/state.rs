@@ -55,7 +55,7 @@ async fn ours(shop: &Shop) -> Orders {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_thousand_orders_with_everything_wrong_end_as_the_emulators_state_says() {
+async fn a_thousand_orders_under_all_faults_match_the_emulators_state() {
     let faults = FaultPlan {
         failed: 0.1,
         duplicate: 0.15,
@@ -67,7 +67,7 @@ async fn a_thousand_orders_with_everything_wrong_end_as_the_emulators_state_says
         delay: Duration::from_millis(200),
         seed: 2026,
     };
-    let told = |builder: Builder| {
+    let with_handler = |builder: Builder| {
         builder.handler(
             Subscription::new(
                 "shop",
@@ -77,7 +77,7 @@ async fn a_thousand_orders_with_everything_wrong_end_as_the_emulators_state_says
             |_| async { Outcome::Delivered },
         )
     };
-    let shop = Arc::new(Shop::with(faults, Duration::from_millis(100), told).await);
+    let shop = Arc::new(Shop::with(faults, Duration::from_millis(100), with_handler).await);
     let mut placing = JoinSet::new();
     let mut unknown = 0;
     for number in 0..ORDERS {
@@ -167,11 +167,11 @@ async fn a_thousand_orders_with_everything_wrong_end_as_the_emulators_state_says
     assert_eq!(
         shop.text(events).await,
         completed.to_string(),
-        "an event for each order in Airalo's books"
+        "an event for each of Airalo's orders"
     );
     let deliveries = "SELECT count(*) || ' ' || count(DISTINCT event_id) FROM hookfast.deliveries WHERE handler = 'shop'";
-    let told = shop.text(deliveries).await;
-    assert_eq!(told, format!("{completed} {completed}"));
+    let handled = shop.text(deliveries).await;
+    assert_eq!(handled, format!("{completed} {completed}"));
     let dead = "SELECT count(*) FROM hookfast.dead_letters";
     assert_eq!(shop.text(dead).await, "0");
     let by_list = "SELECT count(*) FROM hookfast.events WHERE origin = 'api'";

@@ -31,7 +31,7 @@ fn nr_2_a_retry_sends_the_same_result_again_or_runs_the_order_again() {
 }
 
 #[test]
-fn nr_3_request_id_stands_at_the_root_in_data_or_all_is_flat() {
+fn nr_3_request_id_is_at_the_root_in_data_or_the_payload_is_flat() {
     let at_root = order();
 
     let mut in_data = at_root.clone();
@@ -80,7 +80,7 @@ fn nr_3_request_id_stands_at_the_root_in_data_or_all_is_flat() {
 }
 
 #[test]
-fn without_a_request_id_an_order_goes_by_its_own_id_and_then_by_its_bytes() {
+fn without_a_request_id_the_key_is_the_order_id_or_else_the_bytes() {
     let mut body = order();
     body.as_object_mut()
         .expect("an object")
@@ -268,7 +268,7 @@ fn sims_outweigh_a_reason_and_ids_are_kept_as_written() {
 }
 
 #[test]
-fn what_could_be_two_kinds_is_the_first_of_low_data_order_credit() {
+fn an_ambiguous_body_is_the_first_of_low_data_order_credit() {
     let (reason, request_id, message) = (json!("x"), json!("r"), json!("Surpassed 80% of it"));
     for (body, expected) in [
         (
@@ -293,7 +293,7 @@ fn what_could_be_two_kinds_is_the_first_of_low_data_order_credit() {
 }
 
 #[test]
-fn what_remains_is_part_of_the_key_as_it_was_written() {
+fn the_remaining_amount_is_part_of_the_key_as_it_was_written() {
     for (remaining, expected) in [
         ("225.35", "225.35"),
         ("225.350", "225.350"),
@@ -330,7 +330,7 @@ fn what_remains_is_part_of_the_key_as_it_was_written() {
 }
 
 #[test]
-fn levels_and_thresholds_outside_the_known_ones_are_other_and_still_told_apart() {
+fn unknown_levels_and_thresholds_are_other_and_keep_different_keys() {
     let low = |level: &str| of(&json!({"level": level, "package_name": "p", "iccid": "89"}));
     assert_eq!(low("50%").event_type.as_str(), "airalo.low_data.other");
     assert_eq!(

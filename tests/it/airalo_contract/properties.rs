@@ -73,7 +73,7 @@ fn odd_json() -> impl Strategy<Value = Value> {
 
 /// The identity of an event, and a body that contains it.
 #[derive(Debug, Clone, PartialEq)]
-enum Said {
+enum Message {
     Order {
         request_id: String,
         completed: bool,
@@ -93,7 +93,7 @@ enum Said {
     },
 }
 
-impl Said {
+impl Message {
     fn body(&self) -> Value {
         let order = |completed: &bool| match completed {
             true => json!({"sims": [{"iccid": "1"}]}),
@@ -125,7 +125,7 @@ impl Said {
     }
 }
 
-fn said() -> impl Strategy<Value = Said> {
+fn message() -> impl Strategy<Value = Message> {
     // Few letters and all separators, so that two tuples are often nearly equal.
     let part = || {
         prop_oneof![
@@ -145,22 +145,23 @@ fn said() -> impl Strategy<Value = Said> {
         Just("80".to_owned())
     ];
     prop_oneof![
-        (part(), any::<bool>()).prop_map(|(request_id, completed)| Said::Order {
+        (part(), any::<bool>()).prop_map(|(request_id, completed)| Message::Order {
             request_id,
             completed
         }),
-        (part(), any::<bool>()).prop_map(|(id, completed)| Said::OrderById { id, completed }),
-        (part(), part(), level).prop_map(|(iccid, package, level)| Said::LowData {
+        (part(), any::<bool>()).prop_map(|(id, completed)| Message::OrderById { id, completed }),
+        (part(), part(), level).prop_map(|(iccid, package, level)| Message::LowData {
             iccid,
             package,
             level
         }),
-        (message, "[12]{1,2}").prop_map(|(message, remaining)| Said::Credit { message, remaining }),
+        (message, "[12]{1,2}")
+            .prop_map(|(message, remaining)| Message::Credit { message, remaining }),
     ]
 }
 
 /// Two tuples of the same words, split differently: without an escape they would be equal.
-fn cut_twice() -> impl Strategy<Value = (Said, Said)> {
+fn cut_twice() -> impl Strategy<Value = (Message, Message)> {
     let words = vec(
         prop::sample::select(vec!["a", "75", "other", "%3A", ":", "%"]),
         2..5,
@@ -168,7 +169,7 @@ fn cut_twice() -> impl Strategy<Value = (Said, Said)> {
     (words, any::<[prop::sample::Index; 2]>()).prop_map(|(words, at)| {
         let cut = |at: prop::sample::Index| {
             let (iccid, package) = words.split_at(1 + at.index(words.len() - 1));
-            Said::LowData {
+            Message::LowData {
                 iccid: iccid.join(":"),
                 package: package.join(":"),
                 level: "75%".to_owned(),
@@ -182,7 +183,7 @@ proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn any_bytes_are_described_and_refused_without_a_signature(body: Vec<u8>, signature: Vec<u8>) {
+    fn any_bytes_are_described_and_rejected_without_a_signature(body: Vec<u8>, signature: Vec<u8>) {
         assert_storable(&body)?;
         prop_assert_eq!(verify(&Default::default(), &body).map(|_| ()), Err(Rejection::MissingSignature));
         if axum::http::HeaderValue::from_bytes(&signature).is_ok() {
@@ -215,7 +216,7 @@ proptest! {
     }
 
     #[test]
-    fn a_signed_body_with_one_byte_changed_added_or_removed_is_refused(
+    fn a_signed_body_with_one_byte_changed_added_or_removed_is_rejected(
         body in vec(any::<u8>(), 1..300), at: prop::sample::Index, change in 1u8..,
     ) {
         let headers = signed(&body);
@@ -231,8 +232,8 @@ proptest! {
     }
 
     #[test]
-    fn what_is_different_never_has_the_same_key((a, b) in prop_oneof![(said(), said()), cut_twice()]) {
-        let key = |said: &Said| assert_storable(said.body().to_string().as_bytes()).map(|d| d.identity.key);
+    fn different_events_never_have_the_same_key((a, b) in prop_oneof![(message(), message()), cut_twice()]) {
+        let key = |message: &Message| assert_storable(message.body().to_string().as_bytes()).map(|d| d.identity.key);
         prop_assert_eq!(a == b, key(&a)? == key(&b)?, "{:?} {:?}", key(&a)?, key(&b)?);
     }
 

@@ -45,7 +45,7 @@ const OPEN: &str = "SELECT count(*) FROM hookfast_data.handlers WHERE name = 'si
 const UNTOUCHED: &str = "SELECT count(*) FROM hookfast.deliveries WHERE handler = 'sink' AND attempts_left = 4 AND state = 'ready'";
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_backlog_of_a_receiver_that_is_away_waits_and_is_delivered_once_it_is_back() {
+async fn the_backlog_of_an_unavailable_receiver_is_delivered_when_it_is_back() {
     let (database, sink) = (database().await, Sink::start().await);
     sink.mode.set(Mode::Fail(StatusCode::SERVICE_UNAVAILABLE));
     let running = Running::start(&database, |builder| {
@@ -98,7 +98,7 @@ async fn the_backlog_of_a_receiver_that_is_away_waits_and_is_delivered_once_it_i
 
 /// Claimed deliveries that have not begun are released unchanged.
 #[tokio::test(flavor = "multi_thread")]
-async fn what_was_claimed_and_not_started_is_released_and_no_attempt_is_counted() {
+async fn unstarted_claimed_deliveries_are_released_without_an_attempt() {
     let database = database().await;
     let (calls, gate) = (Arc::new(AtomicUsize::new(0)), Arc::new(Semaphore::new(0)));
     let (called, through) = (calls.clone(), gate.clone());
@@ -119,7 +119,7 @@ async fn what_was_claimed_and_not_started_is_released_and_no_attempt_is_counted(
                 let gate = through.clone();
                 async move {
                     gate.acquire().await.expect("open").forget();
-                    Outcome::unavailable("nobody is there")
+                    Outcome::unavailable("receiver unavailable")
                 }
             })
     })
@@ -136,7 +136,7 @@ async fn what_was_claimed_and_not_started_is_released_and_no_attempt_is_counted(
     running.until(released, 1).await;
     running
         .until(
-            "SELECT count(*) FROM hookfast.attempts WHERE error = 'nobody is there'",
+            "SELECT count(*) FROM hookfast.attempts WHERE error = 'receiver unavailable'",
             1,
         )
         .await;

@@ -61,7 +61,7 @@ async fn shop(database: &Database) -> Running {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_slow_handler_takes_no_connection_and_no_attempt_from_another() {
+async fn a_slow_handler_costs_others_no_connection_and_no_attempt() {
     let database = database().await;
     let running = shop(&database).await;
     let mut blocker = database.connect().await;

@@ -38,7 +38,7 @@ async fn enqueue(
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_rolled_back_transaction_leaves_nothing_and_a_committed_one_everything() {
+async fn only_a_committed_transaction_enqueues_its_events() {
     let database = database().await;
     let running = running(&database).await;
     let mut rolled_back = running.pool.begin().await.expect("a transaction");
@@ -161,10 +161,10 @@ async fn headers_that_cannot_be_read_cost_no_delivery_anything() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_cannot_be_enqueued_says_why() {
+async fn a_rejected_enqueue_has_a_reason() {
     let database = database().await;
     let running = running(&database).await;
-    for (statement, code, says) in [
+    for (statement, code, expected) in [
         (
             "SELECT hookfast.enqueue('airalo', 'a', '1')",
             "HF004",
@@ -207,13 +207,13 @@ async fn what_cannot_be_enqueued_says_why() {
             .expect_err(statement);
         let error = error.into_database_error().expect("the server's");
         assert_eq!(error.code().as_deref(), Some(code), "{statement}");
-        assert!(error.message().contains(says), "{error}");
+        assert!(error.message().contains(expected), "{error}");
     }
     let long = "k".repeat(5000);
     for key in ["", "a#conflict:b", &long] {
         enqueue(&running.pool, "1", Some(key))
             .await
-            .expect("any key will do");
+            .expect("any key");
     }
     let hashed = "SELECT count(*) FROM hookfast.events WHERE source = 'orders' AND idempotency_key ~ '^sha256:[0-9a-f]{64}$'";
     assert_eq!(running.count(hashed).await, 3);

@@ -60,7 +60,7 @@ async fn running(database: &crate::support::postgres::Database, gate: &Arc<Semap
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_another_has_taken_over_before_the_start_is_not_run() {
+async fn a_delivery_rescued_before_its_start_is_not_run() {
     let (database, gate) = (database().await, Arc::new(Semaphore::new(0)));
     let running = running(&database, &gate).await;
     for (request, id) in [("first", 1), ("second", 2)] {
@@ -85,7 +85,7 @@ async fn what_another_has_taken_over_before_the_start_is_not_run() {
     let taken: Vec<String> = sqlx::query_scalar(take)
         .fetch_all(&running.pool)
         .await
-        .expect("taken");
+        .expect("accepted");
     let ran = match &taken[..] {
         [taken] if taken == "first" => "second",
         [taken] if taken == "second" => "first",
@@ -104,7 +104,7 @@ async fn what_another_has_taken_over_before_the_start_is_not_run() {
     sqlx::query("UPDATE hookfast_data.outbox SET lease_id = NULL, due_at = now()")
         .execute(&running.pool)
         .await
-        .expect("given back");
+        .expect("released");
     gate.add_permits(1);
     running.until(DELIVERED, 3).await;
     assert_eq!(running.text(LEDGER).await, "first second third");
@@ -112,7 +112,7 @@ async fn what_another_has_taken_over_before_the_start_is_not_run() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn where_the_fence_is_lost_in_the_middle_everything_is_rolled_back() {
+async fn everything_is_rolled_back_if_the_fence_is_lost_midway() {
     let (database, gate) = (database().await, Arc::new(Semaphore::new(9)));
     let running = running(&database, &gate).await;
     assert_eq!(running.post(&order("moves", 1)).await.0, 200);

@@ -20,7 +20,7 @@ const STATES: &str = "SELECT string_agg(s.state || ' ' || n, ', ' ORDER BY s.sta
     (SELECT state || ':' || coalesce(attempts, 0) AS state, count(*) AS n FROM hookfast.deliveries WHERE handler = 'big' GROUP BY 1) s";
 
 #[tokio::test(flavor = "multi_thread")]
-async fn only_what_matches_is_handled_whatever_else_a_body_may_be() {
+async fn only_matching_events_are_handled_whatever_their_body() {
     let database = database().await;
     let seen: Arc<Mutex<Vec<u64>>> = Arc::default();
     let noted = seen.clone();
@@ -134,7 +134,7 @@ async fn a_filter_that_is_slow_on_long_bodies_stops_no_handler() {
 
 /// Slow every time, and for short bodies too.
 #[tokio::test(flavor = "multi_thread")]
-async fn what_a_filter_is_too_slow_for_is_a_dead_letter_and_stops_nothing_else() {
+async fn a_body_that_a_filter_is_too_slow_for_becomes_a_dead_letter() {
     let database = database().await;
     let running = Running::start(&database, |builder| {
         let mut big = filtered("big", "$.data.id < 100");
@@ -217,7 +217,7 @@ async fn a_filtered_delivery_releases_the_next_of_its_key() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_client_that_pulls_sees_only_what_matches() {
+async fn a_pulling_client_receives_only_matching_events() {
     let database = database().await;
     let running = Running::start(&database, |builder| {
         let mut big = filtered("big", "$.n > 390");
@@ -272,7 +272,7 @@ async fn a_client_that_pulls_sees_only_what_matches() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_pulling_client_of_an_ordered_handler_is_not_held_up_by_what_is_filtered() {
+async fn filtered_events_do_not_block_a_pulling_client_of_an_ordered_handler() {
     let database = database().await;
     let running = Running::start(&database, |builder| {
         let mut odd = filtered("big", "$.n == 1 || $.n == 8");
@@ -304,7 +304,7 @@ async fn a_pulling_client_of_an_ordered_handler_is_not_held_up_by_what_is_filter
 
 /// A filter that rejects everything by mistake would look like a working handler.
 #[tokio::test]
-async fn a_filter_that_is_no_predicate_stops_the_start_and_registers_nothing() {
+async fn an_invalid_filter_stops_the_start_and_registers_nothing() {
     let database = database().await;
     for filter in [
         "$.a ==",

@@ -17,7 +17,7 @@ async fn good(_: Delivery) -> Outcome {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn one_that_panics_hangs_fails_or_answers_garbage_waits_alone() {
+async fn a_handler_that_panics_hangs_or_fails_delays_no_other() {
     let database = database().await;
     let running = Running::start(&database, |builder| {
         let mut hangs = subscription("hangs");
@@ -96,7 +96,7 @@ async fn one_that_panics_hangs_fails_or_answers_garbage_waits_alone() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn bodies_of_any_length_arrive_as_they_came() {
+async fn bodies_of_any_length_are_delivered_unchanged() {
     let database = database().await;
     let got: Arc<Mutex<Vec<Delivery>>> = Arc::default();
     let noted = got.clone();
@@ -131,7 +131,7 @@ async fn bodies_of_any_length_arrive_as_they_came() {
         let found = got
             .iter()
             .find(|delivery| delivery.event.body == body[..])
-            .expect("it came as it was sent");
+            .expect("it arrived unchanged");
         let stored: Vec<u8> =
             sqlx::query_scalar("SELECT body FROM hookfast.events WHERE event_id = $1")
                 .bind(found.event.id.0)
@@ -202,12 +202,12 @@ async fn a_paused_handler_gets_nothing_until_it_is_resumed() {
 async fn a_410_pauses_the_handler_and_uses_no_attempt() {
     let database = database().await;
     let gone = Arc::new(std::sync::atomic::AtomicBool::new(true));
-    let says = gone.clone();
+    let is_gone = gone.clone();
     let running = Running::start(&database, |builder| {
         builder
             .source(source(Reject))
             .handler(subscription("gone"), move |_: Delivery| {
-                let gone = says.load(Ordering::Relaxed);
+                let gone = is_gone.load(Ordering::Relaxed);
                 async move {
                     if gone {
                         Outcome::EndpointGone {
@@ -249,7 +249,7 @@ async fn a_410_pauses_the_handler_and_uses_no_attempt() {
 /// As after two processes that were killed for lack of memory: hundreds of deliveries may wait to
 /// run one by one.
 #[tokio::test(flavor = "multi_thread")]
-async fn deliveries_that_were_lost_twice_run_one_by_one_and_hold_up_no_other_handler() {
+async fn deliveries_lost_twice_run_one_by_one_and_block_no_other_handler() {
     let database = database().await;
     let at_once: Arc<Mutex<(usize, usize)>> = Arc::default();
     let (counted, go_on) = (at_once.clone(), Arc::new(tokio::sync::Semaphore::new(0)));
@@ -319,7 +319,7 @@ async fn deliveries_that_were_lost_twice_run_one_by_one_and_hold_up_no_other_han
 
 /// Each handler has its own memory for bodies that are fetched one by one.
 #[tokio::test(flavor = "multi_thread")]
-async fn long_bodies_of_a_handler_that_hangs_hold_up_no_other_handler() {
+async fn long_bodies_of_a_handler_that_hangs_block_no_other_handler() {
     let database = database().await;
     let (entered, hang) = (
         Arc::new(AtomicUsize::new(0)),
@@ -369,7 +369,7 @@ async fn long_bodies_of_a_handler_that_hangs_hold_up_no_other_handler() {
 
 /// However this state arose, nothing else looks for the delivery.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_delivery_whose_lease_is_gone_is_found_after_a_start() {
+async fn a_delivery_whose_lease_was_deleted_is_found_after_a_start() {
     let database = database().await;
     let stays = |_: Delivery| async { Outcome::retry_after("later", Duration::from_secs(3600)) };
     let running = Running::start(&database, |builder| {

@@ -65,11 +65,11 @@ async fn the_ledger_adds_up_while_its_processes_are_killed() {
     }
     sending.finish().await;
     wait_until_within(Duration::from_secs(90), "an empty outbox", async || {
-        let owed: i64 = sqlx::query_scalar("SELECT count(*) FROM hookfast_data.outbox")
+        let pending: i64 = sqlx::query_scalar("SELECT count(*) FROM hookfast_data.outbox")
             .fetch_one(&pool)
             .await
             .expect("a number");
-        owed == 0
+        pending == 0
     })
     .await;
     let (booked, different, orders): (i64, i64, i64) =

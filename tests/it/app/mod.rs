@@ -139,6 +139,6 @@ impl Running {
 
     async fn end(self) {
         self.stop.cancel();
-        self.task.await.expect("it ends in good order");
+        self.task.await.expect("it ends normally");
     }
 }

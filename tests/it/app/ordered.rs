@@ -108,11 +108,11 @@ async fn two(
     [one, other]
 }
 
-const OWED: &str = "SELECT count(*) FROM hookfast_data.outbox";
+const PENDING: &str = "SELECT count(*) FROM hookfast_data.outbox";
 
-async fn until_nothing_is_owed(running: &Running) {
+async fn until_nothing_is_pending(running: &Running) {
     wait_until_within(Duration::from_secs(60), "nothing pending", async || {
-        running.count(OWED).await == 0
+        running.count(PENDING).await == 0
     })
     .await;
 }
@@ -134,7 +134,7 @@ async fn each_key_keeps_its_order_over_retries_and_two_workers() {
                 .await;
         }
     }
-    until_nothing_is_owed(&one).await;
+    until_nothing_is_pending(&one).await;
     one.end().await;
     other.end().await;
     let seen = seen.lock().expect("no panic");
@@ -145,7 +145,7 @@ async fn each_key_keeps_its_order_over_retries_and_two_workers() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_blocked_key_with_many_behind_it_stops_nobody_else() {
+async fn a_blocked_key_with_many_deliveries_blocks_no_other_key() {
     let database = database().await;
     let running = Running::start(&database, |builder| {
         let mut shop = ordered("shop", OnDeadLetter::Skip);
@@ -167,7 +167,12 @@ async fn a_blocked_key_with_many_behind_it_stops_nobody_else() {
     let free =
         "SELECT count(*) FROM hookfast.deliveries WHERE state = 'delivered' AND handler = 'shop'";
     let done = async || running.count(free).await == 500;
-    wait_until_within(Duration::from_secs(60), "what other keys have", done).await;
+    wait_until_within(
+        Duration::from_secs(60),
+        "the deliveries of other keys",
+        done,
+    )
+    .await;
     running
         .until(
             "SELECT count(*) FROM hookfast.deliveries WHERE state = 'waiting'",
@@ -184,7 +189,7 @@ async fn a_blocked_key_with_many_behind_it_stops_nobody_else() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_dead_letter_is_skipped_or_holds_its_key() {
+async fn a_dead_letter_is_skipped_or_blocks_its_key() {
     let database = database().await;
     let seen = [(); 2].map(|()| Arc::new(Mutex::new(Seen::default())));
     let bad = |step: &Payload| step.key == "b" && step.n == 2;
@@ -205,14 +210,14 @@ async fn a_dead_letter_is_skipped_or_holds_its_key() {
     running
         .until("SELECT count(*) FROM hookfast.dead_letters", 2)
         .await;
-    running.until(OWED, 2).await;
+    running.until(PENDING, 2).await;
     // Deliveries behind the dead letter wait too, even after a sweep.
     running.steps("b", 5, 5).await;
     running.until("SELECT count(*) FROM hookfast.deliveries WHERE handler = 'holds' AND state = 'waiting' AND ordering_key = 'b'", 3).await;
     running
         .execute("SELECT hookfast_data.wake_stalled_keys(id) FROM hookfast_data.handlers")
         .await;
-    running.until(OWED, 3).await;
+    running.until(PENDING, 3).await;
     let done = |seen: &Mutex<Seen>, key: &str| seen.lock().expect("no panic").done[key].clone();
     assert_eq!(
         (done(&seen[0], "a"), done(&seen[1], "a")),
@@ -267,7 +272,7 @@ async fn a_handler_may_begin_and_cease_to_keep_order() {
         declare(builder).handler(unordered, recorder(seen.clone(), |_| false))
     })
     .await;
-    until_nothing_is_owed(&running).await;
+    until_nothing_is_pending(&running).await;
     let mut steps = seen.lock().expect("no panic").done["a"].clone();
     steps.sort_unstable();
     assert_eq!(steps, (0..10).collect::<Vec<_>>());

@@ -94,7 +94,7 @@ async fn no_more_are_started_than_the_rate_allows_and_the_rest_is_not_claimed() 
 /// With one free slot, each claim reads only one of the two index ranges, and all waiting
 /// deliveries are in the other.
 #[tokio::test(flavor = "multi_thread")]
-async fn one_at_a_time_does_not_rest_while_the_other_lane_is_full() {
+async fn a_handler_with_one_slot_does_not_idle_while_the_other_kind_is_full() {
     let database = database().await;
     let times: Arc<Mutex<Vec<Instant>>> = Arc::default();
     let noted = times.clone();

@@ -126,7 +126,7 @@ async fn each_delivery_finds_the_session_as_the_first_one_did() {
     let seen = seen
         .fetch_all(&shop.running.pool)
         .await
-        .expect("what was seen");
+        .expect("the observed order");
     assert_eq!(seen.len(), 1, "{seen:?}");
     let text = |column| seen[0].get::<String, _>(column);
     assert_eq!(seen[0].get::<Option<String>, _>("tenant"), None);

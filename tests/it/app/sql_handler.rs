@@ -88,7 +88,7 @@ async fn effects_happen_once_however_the_first_attempt_ended() {
 }
 
 #[tokio::test]
-async fn a_function_that_is_not_there_stops_the_start_and_registers_nothing() {
+async fn a_missing_function_stops_the_start_and_registers_nothing() {
     let database = database().await;
     sqlx::raw_sql("CREATE FUNCTION public.takes_text(event text) RETURNS void LANGUAGE sql AS ''")
         .execute(&mut database.connect().await)

@@ -8,7 +8,7 @@ use tokio_util::sync::CancellationToken;
 /// A process that tried this repeatedly would answer every webhook with 503, as if the database
 /// were unavailable.
 #[tokio::test]
-async fn a_start_that_waiting_does_not_mend_ends_with_the_reason() {
+async fn a_start_that_waiting_cannot_repair_ends_with_the_reason() {
     let database = database().await;
     sqlx::query("SELECT setval('hookfast_data.sources_id_seq', 32767)")
         .execute(&database.pool().await)

@@ -36,7 +36,7 @@ async fn count_calls(database: &Database) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_worker_that_holds_nothing_does_not_search_the_backlog_at_its_end() {
+async fn a_worker_without_deliveries_does_not_search_the_backlog_at_its_end() {
     let database = database().await;
     count_calls(&database).await;
     let running = Running::start(&database, |builder| {
@@ -68,7 +68,7 @@ async fn a_worker_that_holds_nothing_does_not_search_the_backlog_at_its_end() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_worker_whose_attempts_outlast_the_grace_time_gives_them_back() {
+async fn a_worker_whose_attempts_outlast_the_shutdown_timeout_releases_them() {
     let database = database().await;
     count_calls(&database).await;
     let entered = Arc::new(Semaphore::new(0));

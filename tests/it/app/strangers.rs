@@ -74,7 +74,7 @@ async fn no_notification_keeps_a_delivery_from_its_handler() {
 /// Any role may hold any advisory lock: those that Hookfast once used, and the numbers of all
 /// handlers.
 #[tokio::test(flavor = "multi_thread")]
-async fn no_advisory_lock_holds_anything_up() {
+async fn no_advisory_lock_blocks_any_work() {
     let database = database().await;
     let url = database.login("nobody", &[]).await;
     let mut nobody = PgConnection::connect(&url).await.expect("it may connect");
@@ -123,25 +123,25 @@ async fn no_advisory_lock_holds_anything_up() {
         running.count(dead).await == 3
     })
     .await;
-    let told = "SELECT count(*) FROM hookfast.alerts WHERE type = 'hookfast.delivery.dead'";
+    let alerts = "SELECT count(*) FROM hookfast.alerts WHERE type = 'hookfast.delivery.dead'";
     wait_until_within(SOON, "the alert of them", async || {
-        running.count(told).await == 3
+        running.count(alerts).await == 3
     })
     .await;
     running.execute("SET lock_timeout = '5s'; SELECT * FROM hookfast.retry_all(why => 'a test', at_most => 10)").await;
-    wait_until_within(SOON, "what was retried", async || {
+    wait_until_within(SOON, "the retried delivery", async || {
         running.count(DELIVERED).await == 3
     })
     .await;
     running
         .execute("SELECT hookfast.pause_handler('shop', 'a test')")
         .await;
-    let told = "SELECT count(*) FROM hookfast.alerts WHERE type = 'hookfast.handler.paused'";
+    let alerts = "SELECT count(*) FROM hookfast.alerts WHERE type = 'hookfast.handler.paused'";
     wait_until_within(SOON, "the alert of the pause", async || {
         running
             .execute("SELECT hookfast_data.evaluate_alerts()")
             .await;
-        running.count(told).await == 1
+        running.count(alerts).await == 1
     })
     .await;
     assert!(

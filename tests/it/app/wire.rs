@@ -19,7 +19,7 @@ async fn send(running: &Running, bytes: impl AsRef<[u8]>) -> crate::support::raw
 
 /// Rows 1 and 14.
 #[tokio::test(flavor = "multi_thread")]
-async fn head_is_200_and_other_methods_paths_and_sizes_are_refused() {
+async fn head_is_200_and_other_methods_paths_and_sizes_are_rejected() {
     let database = database().await;
     let running = Running::start(&database, |builder| builder.source(source(Reject))).await;
     for path in ["/webhooks/airalo", "/webhooks/airalo/async_orders"] {
@@ -49,7 +49,7 @@ async fn head_is_200_and_other_methods_paths_and_sizes_are_refused() {
 /// Requests that are rejected before verification are counted in SQL, for the source if it is
 /// known.
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_refused_unread_is_counted_in_the_rollups_by_reason() {
+async fn requests_rejected_unread_are_counted_in_the_rollups_by_reason() {
     let database = database().await;
     let limits = hookfast::internals::domain::IngressLimits {
         body_time: Duration::from_millis(200),
@@ -193,7 +193,7 @@ async fn low_data_is_a_new_event_after_its_window() {
 
 /// Row 4, if wrong signatures are rejected.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_forged_request_is_401_evidence_and_takes_no_key() {
+async fn a_forged_request_is_401_evidence_and_uses_no_key() {
     let database = database().await;
     let running = Running::start(&database, |builder| builder.source(source(Reject))).await;
     let body = order("forged-01234567890123456", 9);
@@ -289,7 +289,7 @@ async fn with_quarantine_a_wrong_signature_gets_200_once_kept_and_503_past_the_b
 /// Whatever outsiders send without a secret, requests that were answered 200 stay, and so do
 /// requests that may be genuine.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_stranger_takes_no_evidence_of_genuine_requests_away() {
+async fn a_stranger_displaces_no_evidence_of_genuine_requests() {
     for policy in [Quarantine, Reject] {
         let database = database().await;
         let limits = hookfast::internals::domain::QuarantineLimits {

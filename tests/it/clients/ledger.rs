@@ -139,13 +139,13 @@ async fn books(pool: &PgPool) -> Vec<(String, i64, i64)> {
     let mut books: Vec<_> = sqlx::query_as(query)
         .fetch_all(pool)
         .await
-        .expect("the books");
+        .expect("the booked rows");
     books.sort();
     books
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn each_kind_books_each_event_once_and_order_is_kept_while_everything_is_killed() {
+async fn each_kind_handles_each_event_once_and_in_order_while_all_is_killed() {
     let languages = Language::tested();
     let database = database().await;
     let pool = database.pool().await;
@@ -198,10 +198,10 @@ async fn each_kind_books_each_event_once_and_order_is_kept_while_everything_is_k
         application.expect("an application");
     }
     // Deliveries that no client pulls here stay pending.
-    let owed = "SELECT count(*) FROM hookfast_data.outbox o JOIN hookfast_data.handlers h ON h.id = o.handler_id
+    let pending = "SELECT count(*) FROM hookfast_data.outbox o JOIN hookfast_data.handlers h ON h.id = o.handler_id
         WHERE EXISTS (SELECT FROM hookfast.attempts a WHERE a.handler = h.name)";
     wait_until_within(Duration::from_secs(240), "nothing pending", async || {
-        count(&pool, owed).await == 0
+        count(&pool, pending).await == 0
     })
     .await;
 

@@ -96,7 +96,7 @@ async fn a_notification_wakes_a_client_that_would_sleep_for_an_hour() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_fails_is_tried_again_with_its_error_and_is_dead_in_the_end() {
+async fn a_failing_delivery_is_retried_with_its_error_and_becomes_a_dead_letter() {
     for language in Language::tested() {
         let database = database().await;
         let (server, pool) = start(&database).await;
@@ -113,7 +113,7 @@ async fn what_fails_is_tried_again_with_its_error_and_is_dead_in_the_end() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_client_that_is_killed_halfway_leaves_nothing_and_another_does_it() {
+async fn a_client_killed_halfway_commits_nothing_and_another_takes_over() {
     for language in Language::tested() {
         let database = database().await;
         let (server, pool) = start(&database).await;
@@ -141,7 +141,7 @@ async fn a_client_that_is_killed_halfway_leaves_nothing_and_another_does_it() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_client_that_wakes_up_too_late_cannot_commit() {
+async fn a_client_that_resumes_after_its_lease_expired_cannot_commit() {
     for language in Language::tested() {
         let database = database().await;
         let (server, pool) = start(&database).await;

@@ -22,7 +22,7 @@ const ALERTS: &str =
 const DELIVERED: &str = "SELECT count(*)::text FROM hookfast.deliveries WHERE state = 'delivered'";
 
 #[tokio::test(flavor = "multi_thread")]
-async fn each_language_takes_an_order_verified_and_once() {
+async fn each_language_verifies_an_order_and_handles_it_once() {
     for language in receivers() {
         let database = database().await;
         let pool = database.pool().await;
@@ -127,9 +127,9 @@ async fn each_language_takes_an_order_verified_and_once() {
 #[tokio::test(flavor = "multi_thread")]
 async fn every_part_of_the_database_url_is_read() {
     let Ok(postgres) = tokio::net::TcpListener::bind("[::1]:0").await else {
-        #[allow(clippy::print_stderr, reason = "a test that is left out says so")]
+        #[allow(clippy::print_stderr, reason = "a skipped test reports it")]
         {
-            eprintln!("left out: this machine has no ::1");
+            eprintln!("skipped: this machine has no ::1");
         }
         return;
     };
@@ -175,7 +175,7 @@ async fn every_part_of_the_database_url_is_read() {
         client
             .write_all(b"R\0\0\0\x08\0\0\0\x03")
             .await
-            .expect("asked");
+            .expect("queried");
         let mut password = [0; 11];
         client.read_exact(&mut password).await.expect("a password");
         assert_eq!(&password, b"p\0\0\0\x0aa+b+c\0", "{language}");
@@ -185,7 +185,7 @@ async fn every_part_of_the_database_url_is_read() {
 /// Hookfast retries a request that the receiver could not process, so the receiver has to notice
 /// the failure and reconnect.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_receiver_whose_connections_have_died_silently_takes_the_next_webhook() {
+async fn a_receiver_with_silently_dead_connections_handles_the_next_webhook() {
     for language in receivers() {
         let database = database().await;
         let pool = database.pool().await;
@@ -267,7 +267,7 @@ async fn status_of(address: std::net::SocketAddr, request: &[u8]) -> u16 {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_no_sender_of_ours_sends_gets_4xx_and_leaves_no_trace() {
+async fn invalid_requests_get_4xx_and_are_not_recorded() {
     for language in receivers() {
         let database = database().await;
         let receiver = Receiver::start(language, database.url()).await;
@@ -314,7 +314,7 @@ async fn what_no_sender_of_ours_sends_gets_4xx_and_leaves_no_trace() {
                 raw(&[("content-length", &length)], body),
             ),
             (
-                "a time that is none",
+                "an invalid time",
                 raw(
                     &[
                         ("webhook-id", "odd"),

@@ -4,7 +4,7 @@ use super::hookfast;
 use hookfast::internals::dev::postgres::{Cluster, ClusterOptions, Durability};
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_ipv6_address_stands_in_brackets_in_database_url() {
+async fn an_ipv6_address_is_in_brackets_in_database_url() {
     let mut options = ClusterOptions::temporary(Durability::Fast);
     options
         .settings
@@ -12,9 +12,9 @@ async fn an_ipv6_address_stands_in_brackets_in_database_url() {
     let cluster = match Cluster::start(options).await {
         Ok(cluster) => cluster,
         Err(error) if std::net::TcpListener::bind("[::1]:0").is_err() => {
-            #[allow(clippy::print_stderr, reason = "a test that is left out says so")]
+            #[allow(clippy::print_stderr, reason = "a skipped test reports it")]
             {
-                eprintln!("left out: this machine has no ::1 ({error})");
+                eprintln!("skipped: this machine has no ::1 ({error})");
             }
             return;
         }
@@ -22,7 +22,7 @@ async fn an_ipv6_address_stands_in_brackets_in_database_url() {
     };
     let mut url = url::Url::parse(&cluster.url()).expect("a URL");
     url.set_host(Some("[::1]")).expect("a host");
-    let (_, said) = hookfast(
+    let (_, printed) = hookfast(
         &["check"],
         &[
             ("DATABASE_URL", url.as_str()),
@@ -31,11 +31,11 @@ async fn an_ipv6_address_stands_in_brackets_in_database_url() {
     );
     let port = url.port().expect("a port");
     assert!(
-        said.contains(&format!(
+        printed.contains(&format!(
             "ok       database: postgres://hookfast@[::1]:{port}/"
         )),
-        "{said}"
+        "{printed}"
     );
-    let (migrated, said) = hookfast(&["migrate"], &[("DATABASE_URL", url.as_str())]);
-    assert!(migrated, "{said}");
+    let (migrated, printed) = hookfast(&["migrate"], &[("DATABASE_URL", url.as_str())]);
+    assert!(migrated, "{printed}");
 }

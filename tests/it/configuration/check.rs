@@ -9,14 +9,15 @@ use sqlx::{Connection, PgConnection};
 const SECRET: (&str, &str) = ("AIRALO_CLIENT_SECRET", "0123456789abcdef");
 const AIRALO: &str = "[sources.airalo]\nkind = 'airalo'\nsecrets = ['env:AIRALO_CLIENT_SECRET']\n";
 
-fn warnings(said: &str) -> Vec<&str> {
-    said.lines()
+fn warnings(printed: &str) -> Vec<&str> {
+    printed
+        .lines()
         .filter(|line| line.starts_with("warning"))
         .collect()
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn check_refuses_what_serve_would_refuse() {
+async fn check_rejects_every_configuration_that_serve_rejects() {
     let database = database().await;
     let addresses = [
         ("HOOKFAST_LISTEN", "127.0.0.1:0"),
@@ -49,24 +50,24 @@ async fn check_refuses_what_serve_would_refuse() {
             !served && refused.starts_with("handler 'shop': "),
             "{refused}"
         );
-        let (passed, said) = hookfast(&["check", "--config", config.name()], &variables);
+        let (passed, printed) = hookfast(&["check", "--config", config.name()], &variables);
         assert!(
-            !passed && said.contains(&format!("error    {refused}")),
-            "{refused} is not in:\n{said}"
+            !passed && printed.contains(&format!("error    {refused}")),
+            "{refused} is not in:\n{printed}"
         );
     }
     // Before the migrations this cannot be known.
     sqlx::raw_sql("DROP SCHEMA hookfast CASCADE; DROP SCHEMA hookfast_data CASCADE")
         .execute(&mut database.connect().await)
         .await
-        .expect("gone");
+        .expect("dropped");
     let config = File::new(&format!(
         "{AIRALO}[handlers.shop]\nkind = 'sql'\ntypes = ['*']\nfunction = 'shop.nowhere'\n"
     ));
-    let (_, said) = hookfast(&["check", "--config", config.name()], &variables);
+    let (_, printed) = hookfast(&["check", "--config", config.name()], &variables);
     assert!(
-        said.contains("note     handlers: ") && !said.contains("there is no function"),
-        "{said}"
+        printed.contains("note     handlers: ") && !printed.contains("there is no function"),
+        "{printed}"
     );
 }
 
@@ -111,23 +112,23 @@ async fn a_function_that_the_role_may_not_execute_is_named_with_the_grant() {
     ] {
         let problem =
             "handler 'shop': this role may not execute \"the shop\".books(hookfast.event)";
-        let (passed, said) = hookfast(&["check", "--config", config.name()], &variables);
+        let (passed, printed) = hookfast(&["check", "--config", config.name()], &variables);
         assert!(
-            !passed && said.contains(&format!("error    {problem}")) && said.contains(&grant),
-            "{grant}: {said}"
+            !passed && printed.contains(&format!("error    {problem}")) && printed.contains(&grant),
+            "{grant}: {printed}"
         );
-        let (served, said) = hookfast(
+        let (served, printed) = hookfast(
             &["serve", "--no-migrate", "--config", config.name()],
             &variables,
         );
         assert!(
-            !served && said.contains(problem) && said.contains(&grant),
-            "{grant}: {said}"
+            !served && printed.contains(problem) && printed.contains(&grant),
+            "{grant}: {printed}"
         );
         run(grant).await;
     }
-    let (_, said) = hookfast(&["check", "--config", config.name()], &variables);
-    assert!(!said.contains("handler 'shop': "), "{said}");
+    let (_, printed) = hookfast(&["check", "--config", config.name()], &variables);
+    assert!(!printed.contains("handler 'shop': "), "{printed}");
 }
 
 #[test]
@@ -138,8 +139,8 @@ fn a_pattern_that_no_source_can_match_is_named() {
          [handlers.shop]\nkind = 'pull'\ntypes = ['strip.*', 'stripe.*', 'stripe.eu.invoice.paid', 'stripe.us.*', '*', 'hookfast.*', 'airalo.order.*', 'hookfast.new.*']\n\
          [handlers.other]\nkind = 'pull'\ntypes = ['stripe.*']\nsources = ['airalo']\n"
     );
-    let said = checked(&config, &[SECRET]);
-    let warned = warnings(&said);
+    let printed = checked(&config, &[SECRET]);
+    let warned = warnings(&printed);
     for expected in [
         "[handlers.shop] types: 'strip.*'",
         "[handlers.shop] types: 'stripe.us.*'",
@@ -147,20 +148,20 @@ fn a_pattern_that_no_source_can_match_is_named() {
     ] {
         assert!(
             warned.iter().any(|line| line.contains(expected)),
-            "{expected} is not in:\n{said}"
+            "{expected} is not in:\n{printed}"
         );
     }
-    assert_eq!(warned.len(), 3, "{said}");
+    assert_eq!(warned.len(), 3, "{printed}");
     // A source that may send any type, and one that applications use.
     for source in [
         "[sources.acme]\nkind = 'standard_webhooks'\nsecrets = ['env:HANDLER_SECRET']\ntype_prefix = ''\n",
         "[sources.own]\nkind = 'sql'\n",
     ] {
-        let said = checked(
+        let printed = checked(
             &[&config, source].concat(),
             &[SECRET, ("HANDLER_SECRET", HANDLER_SECRET)],
         );
-        assert!(!said.contains("[handlers.shop] types"), "{said}");
+        assert!(!printed.contains("[handlers.shop] types"), "{printed}");
     }
 }
 
@@ -171,18 +172,20 @@ fn a_secret_field_that_readers_would_see_elsewhere_is_named() {
         secret_fields = ['pin', 'code']\nsearch_fields = ['code', 'customer']\n\
         [handlers.books]\nkind = 'pull'\ntypes = ['shop.*']\nordered_by = '/data/pin'\n\
         [handlers.fine]\nkind = 'pull'\ntypes = ['shop.*']\nordered_by = '/data/id'\n";
-    let said = checked(config, &[SECRET]);
+    let printed = checked(config, &[SECRET]);
     for expected in [
         "[sources.shop] search_fields: 'code'",
         "[sources.shop] key: '/data/PIN'",
         "[handlers.books] ordered_by: '/data/pin'",
     ] {
         assert!(
-            warnings(&said).iter().any(|line| line.contains(expected)),
-            "{expected} is not in:\n{said}"
+            warnings(&printed)
+                .iter()
+                .any(|line| line.contains(expected)),
+            "{expected} is not in:\n{printed}"
         );
     }
-    assert_eq!(warnings(&said).len(), 3, "{said}");
+    assert_eq!(warnings(&printed).len(), 3, "{printed}");
 }
 
 #[test]
@@ -202,14 +205,16 @@ fn a_receiver_on_a_public_host_by_plain_http_is_named() {
         handler("neighbour", "http://shop:8080/"),
     ]
     .concat();
-    let said = checked(&config, &[SECRET, ("HANDLER_SECRET", HANDLER_SECRET)]);
+    let printed = checked(&config, &[SECRET, ("HANDLER_SECRET", HANDLER_SECRET)]);
     for expected in ["[handlers.open] url: ", "[handlers.address] url: "] {
         assert!(
-            warnings(&said).iter().any(|line| line.contains(expected)),
-            "{expected} is not in:\n{said}"
+            warnings(&printed)
+                .iter()
+                .any(|line| line.contains(expected)),
+            "{expected} is not in:\n{printed}"
         );
     }
-    assert_eq!(warnings(&said).len(), 2, "{said}");
+    assert_eq!(warnings(&printed).len(), 2, "{printed}");
 }
 
 /// The script creates a role `hookfast`, which is the name of the cluster's own superuser here.
@@ -244,27 +249,30 @@ async fn the_role_that_docker_compose_makes_is_enough_and_no_superuser() {
     url.set_username("composed").expect("a user");
     url.set_password(Some("composed")).expect("a password");
     let variables = [("DATABASE_URL", url.as_str()), SECRET];
-    let (migrated, said) = hookfast(&["migrate"], &variables);
-    assert!(migrated && !said.contains("roles for readers"), "{said}");
-    let (passed, said) = hookfast(&["check"], &variables);
-    assert!(passed && warnings(&said).is_empty(), "{said}");
+    let (migrated, printed) = hookfast(&["migrate"], &variables);
+    assert!(
+        migrated && !printed.contains("roles for readers"),
+        "{printed}"
+    );
+    let (passed, printed) = hookfast(&["check"], &variables);
+    assert!(passed && warnings(&printed).is_empty(), "{printed}");
     let granted = "SELECT has_schema_privilege('hookfast_reader', 'hookfast', 'USAGE') AND has_schema_privilege('hookfast_operator', 'hookfast', 'USAGE')";
     let granted: bool = sqlx::query_scalar(granted)
         .fetch_one(&mut connection)
         .await
         .expect("an answer");
-    assert!(granted, "{said}");
+    assert!(granted, "{printed}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_role_that_is_superuser_is_named() {
     let database = database().await;
-    let (_, said) = hookfast(&["check"], &[("DATABASE_URL", database.url()), SECRET]);
+    let (_, printed) = hookfast(&["check"], &[("DATABASE_URL", database.url()), SECRET]);
     assert!(
-        warnings(&said)
+        warnings(&printed)
             .iter()
             .any(|line| line.contains("superuser")),
-        "{said}"
+        "{printed}"
     );
     let role = format!("plain_{}", std::process::id());
     let mut connection = database.connect().await;
@@ -282,15 +290,15 @@ async fn a_role_that_is_superuser_is_named() {
     let mut url = url::Url::parse(database.url()).expect("a URL");
     url.set_username(&role).expect("a user");
     url.set_password(Some("plain")).expect("a password");
-    let (_, said) = hookfast(&["check"], &[("DATABASE_URL", url.as_str()), SECRET]);
+    let (_, printed) = hookfast(&["check"], &[("DATABASE_URL", url.as_str()), SECRET]);
     let undo = format!("DROP OWNED BY {role}; DROP ROLE {role}");
     sqlx::raw_sql(sqlx::AssertSqlSafe(undo))
         .execute(&mut connection)
         .await
-        .expect("gone");
+        .expect("dropped");
     assert!(
-        said.contains("ok       database") && !said.contains("superuser"),
-        "{said}"
+        printed.contains("ok       database") && !printed.contains("superuser"),
+        "{printed}"
     );
 }
 
@@ -310,19 +318,19 @@ async fn check_names_registered_handlers_that_no_configuration_has_and_retired_o
         "{AIRALO}[handlers.shop]\nkind = 'pull'\ntypes = ['*']\n"
     ));
     let variables = [("DATABASE_URL", database.url()), SECRET];
-    let (_, said) = hookfast(&["check", "--config", config.name()], &variables);
-    let named = |start: &str| said.lines().any(|line| line.starts_with(start));
+    let (_, printed) = hookfast(&["check", "--config", config.name()], &variables);
+    let named = |start: &str| printed.lines().any(|line| line.starts_with(start));
     assert!(
         named("warning  handlers: former, later are registered, and neither"),
-        "{said}"
+        "{printed}"
     );
     assert!(
-        said.contains("hookfast handlers retire NAME --why"),
-        "{said}"
+        printed.contains("hookfast handlers retire NAME --why"),
+        "{printed}"
     );
     assert!(
         named("note     handlers: shop is retired; `hookfast serve`"),
-        "{said}"
+        "{printed}"
     );
 }
 
@@ -330,8 +338,8 @@ async fn check_names_registered_handlers_that_no_configuration_has_and_retired_o
 async fn a_sequence_that_hands_out_blocks_is_named() {
     let database = database().await;
     let check = || hookfast(&["check"], &[("DATABASE_URL", database.url()), SECRET]).1;
-    let warned = |said: &str| {
-        warnings(said)
+    let warned = |printed: &str| {
+        warnings(printed)
             .iter()
             .any(|line| line.contains("hookfast_data.outbox_id_seq"))
     };
@@ -340,6 +348,6 @@ async fn a_sequence_that_hands_out_blocks_is_named() {
         .execute(&mut database.connect().await)
         .await
         .expect("altered");
-    let said = check();
-    assert!(warned(&said), "{said}");
+    let printed = check();
+    assert!(warned(&printed), "{printed}");
 }

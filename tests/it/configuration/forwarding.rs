@@ -31,12 +31,12 @@ fn signed_by_stripe(time: &str, body: &[u8]) -> String {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn stripes_signature_verifies_behind_an_http_handler() {
-    let (tell, mut requests) = mpsc::unbounded_channel();
+    let (sender, mut requests) = mpsc::unbounded_channel();
     let receiver = RawServer::start(move |_, mut stream| {
-        let tell = tell.clone();
+        let sender = sender.clone();
         async move {
             while let Some(request) = read_request(&mut stream).await {
-                tell.send(request).expect("the test listens");
+                sender.send(request).expect("the test listens");
                 let answer = b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n";
                 stream.write_all(answer).await.expect("the handler reads");
             }
@@ -97,7 +97,7 @@ fn headers_of_the_connection_and_our_own_cannot_be_forwarded() {
             "[sources.airalo]\nkind = 'airalo'\nsecrets = ['env:AIRALO_CLIENT_SECRET']\n[handlers.shop]\nkind = 'http'\n\
              types = ['*']\nurl = 'https://shop.example.com/'\nsecrets = ['env:HANDLER_SECRET']\nforward_headers = ['{name}']\n"
         );
-        let said = checked(
+        let printed = checked(
             &config,
             &[
                 ("AIRALO_CLIENT_SECRET", "0123456789abcdef"),
@@ -106,6 +106,9 @@ fn headers_of_the_connection_and_our_own_cannot_be_forwarded() {
         );
         let expected =
             format!("error    configuration: handler 'shop': forward_headers: '{name}' ");
-        assert!(said.contains(&expected), "{expected} is not in:\n{said}");
+        assert!(
+            printed.contains(&expected),
+            "{expected} is not in:\n{printed}"
+        );
     }
 }

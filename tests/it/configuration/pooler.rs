@@ -71,7 +71,7 @@ async fn a_pooler_that_drops_our_settings_is_named() {
     let address = pooler(server).await;
     url.set_host(Some("127.0.0.1")).expect("a host");
     url.set_port(Some(address.port())).expect("a port");
-    let said =
+    let printed =
         "the server does not receive Hookfast's startup settings, so there is a pooler in between";
     let environment = [
         ("DATABASE_URL", url.as_str()),
@@ -79,7 +79,7 @@ async fn a_pooler_that_drops_our_settings_is_named() {
     ];
     let (passed, checked) = hookfast(&["check"], &environment);
     assert!(
-        !passed && checked.contains(&format!("error    {said}")),
+        !passed && checked.contains(&format!("error    {printed}")),
         "{checked}"
     );
     let (_, direct) = hookfast(
@@ -87,7 +87,7 @@ async fn a_pooler_that_drops_our_settings_is_named() {
         &[("DATABASE_URL", database.url()), environment[1]],
     );
     assert!(
-        direct.contains("ok       database") && !direct.contains(said),
+        direct.contains("ok       database") && !direct.contains(printed),
         "{direct}"
     );
     let mut command = Command::new(env!("CARGO_BIN_EXE_hookfast"));
@@ -96,5 +96,5 @@ async fn a_pooler_that_drops_our_settings_is_named() {
         .envs(environment)
         .env_remove("HOOKFAST_CONFIG");
     let served = Server::start_as_it_is(command);
-    served.logged(said).await;
+    served.logged(printed).await;
 }

@@ -11,7 +11,8 @@ use crate::support::{
 };
 use hookfast::internals::signing::standard_webhooks;
 use nix::sys::signal::Signal;
-use std::{net::SocketAddr, path::Path};
+use sqlx::Executor;
+use std::{net::SocketAddr, path::Path, time::Duration};
 use tokio::{io::AsyncWriteExt, sync::mpsc};
 
 const OLD: &str = "the-old-secret-0123456789";
@@ -44,7 +45,7 @@ fn has(log: &str, secret: &str, change: &str) -> bool {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_secret_that_is_added_to_the_list_counts_after_sighup_and_a_removed_one_no_more() {
+async fn an_added_secret_is_valid_after_sighup_and_a_removed_one_is_not() {
     let (database, folder) = (database().await, tempfile::tempdir().expect("a folder"));
     let path = |name: &str| folder.path().join(name);
     let label = |name: &str| format!("file:{}", path(name).display());
@@ -107,7 +108,7 @@ async fn a_secret_that_is_added_to_the_list_counts_after_sighup_and_a_removed_on
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_cannot_be_replaced_while_it_runs_is_named_and_nothing_is_lost() {
+async fn settings_that_need_a_restart_are_named_and_nothing_is_lost() {
     let database = database().await;
     let environment = [("OLD", OLD)];
     let server = Server::serve_with(database.url(), &config(&["env:OLD"], ""), &environment);
@@ -122,7 +123,7 @@ async fn what_cannot_be_replaced_while_it_runs_is_named_and_nothing_is_lost() {
     ));
     assert!(reloaded(&server).await.contains("needs a restart"));
     // A reference that cannot be read, and a file that does not exist.
-    for (text, said) in [
+    for (text, printed) in [
         (
             config(&["env:OLD", "env:NOT_THERE"], ""),
             "env:NOT_THERE is not set",
@@ -136,24 +137,73 @@ async fn what_cannot_be_replaced_while_it_runs_is_named_and_nothing_is_lost() {
         let before = server.log().len();
         server.configure(&text);
         server.signal(Signal::SIGHUP);
-        wait_until(said, async || {
+        wait_until(printed, async || {
             let log = server.log();
-            log[before..].contains(said) && log[before..].contains("stay in use")
+            log[before..].contains(printed) && log[before..].contains("stay in use")
         })
         .await;
         assert_eq!(status(ingress, OLD, 1).await, 200);
     }
 }
 
-/// The secrets of the handler itself, and references in its headers.
+/// The credentials of the API, which reconciliation uses.
 #[tokio::test(flavor = "multi_thread")]
-async fn an_http_handler_signs_with_the_new_secret_and_sends_the_new_header() {
+async fn reconciliation_calls_with_the_new_credentials() {
     let (tell, mut requests) = mpsc::unbounded_channel();
-    let receiver = RawServer::start(move |_, mut stream| {
+    let api = RawServer::start(move |_, mut stream| {
         let tell = tell.clone();
         async move {
             while let Some(request) = read_request(&mut stream).await {
-                tell.send(request).expect("the test listens");
+                let _ = tell.send(String::from_utf8_lossy(&request.body).into_owned());
+                let answer = b"HTTP/1.1 401 Unauthorized\r\ncontent-length: 0\r\n\r\n";
+                stream.write_all(answer).await.expect("the client reads");
+            }
+        }
+    })
+    .await;
+    let (database, folder) = (database().await, tempfile::tempdir().expect("a folder"));
+    let secret = folder.path().join("secret");
+    std::fs::write(&secret, OLD).expect("written");
+    let account = format!(
+        "[sources.airalo.api]\nclient_id = 'env:PARTNER'\nclient_secret = 'file:{}'\nbase_url = 'http://{}'\nreconcile_every = '1s'\n",
+        secret.display(),
+        api.addr
+    );
+    let server = Server::serve_with(
+        database.url(),
+        &config(&["env:OLD"], &account),
+        &[("OLD", OLD), ("PARTNER", "partner")],
+    );
+    server.ready().await;
+    let expect =
+        "SELECT hookfast.airalo_expect_order('request', 'shop-1', interval '1 microsecond')";
+    database
+        .connect()
+        .await
+        .execute(expect)
+        .await
+        .expect("expected");
+    let mut until = async |secret: &str| {
+        while !requests.recv().await.expect("a request").contains(secret) {}
+    };
+    until(OLD).await;
+    std::fs::write(&secret, NEW).expect("written");
+    let log = reloaded(&server).await;
+    assert!(has(&log, "secret", "changed"), "{log}");
+    tokio::time::timeout(Duration::from_secs(60), until(NEW))
+        .await
+        .expect("a request with the new secret");
+}
+
+/// The secrets of the handler itself, and references in its headers.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_http_handler_signs_with_the_new_secret_and_sends_the_new_header() {
+    let (sender, mut requests) = mpsc::unbounded_channel();
+    let receiver = RawServer::start(move |_, mut stream| {
+        let sender = sender.clone();
+        async move {
+            while let Some(request) = read_request(&mut stream).await {
+                sender.send(request).expect("the test listens");
                 let answer = b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n";
                 stream.write_all(answer).await.expect("the handler reads");
             }

@@ -37,8 +37,11 @@ async fn newlines_at_the_end_belong_to_no_secret_in_any_command() {
         vec!["--secret", &by_file],
     ] {
         let arguments = [vec!["send", "order.completed", "--url", &url], more].concat();
-        let (sent, said) = hookfast(&arguments, &environment);
-        assert!(sent && said.starts_with("200"), "{arguments:?}: {said}");
+        let (sent, printed) = hookfast(&arguments, &environment);
+        assert!(
+            sent && printed.starts_with("200"),
+            "{arguments:?}: {printed}"
+        );
     }
     // The outgoing side reads the same text.
     let whsec = format!("{HANDLER_SECRET}\n");
@@ -81,7 +84,7 @@ async fn check_and_the_start_name_a_secret_with_something_around_it() {
         ("TOKEN", "\tBearer canary"),
         ("HANDLER_SECRET", HANDLER_SECRET),
     ];
-    let said = checked(&config, &variables);
+    let printed = checked(&config, &variables);
     for (name, what) in [
         ("[sources.airalo] secrets: env:QUOTED", "quotes"),
         ("[sources.airalo] secrets: env:BLANK", "whitespace"),
@@ -95,17 +98,17 @@ async fn check_and_the_start_name_a_secret_with_something_around_it() {
             "whitespace",
         ),
     ] {
-        let line = said
+        let line = printed
             .lines()
             .find(|line| line.starts_with("warning") && line.contains(name));
         assert!(
             line.is_some_and(|line| line.contains(what)),
-            "{name}, {what}:\n{said}"
+            "{name}, {what}:\n{printed}"
         );
     }
     assert!(
-        !said.contains("env:GOOD") && !said.contains("canary"),
-        "{said}"
+        !printed.contains("env:GOOD") && !printed.contains("canary"),
+        "{printed}"
     );
 
     let (database, file) = (database().await, File::new(&config));

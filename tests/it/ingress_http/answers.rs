@@ -123,7 +123,7 @@ async fn a_bad_signature_is_401_without_the_reason_and_offered_as_evidence() {
 }
 
 #[tokio::test]
-async fn where_the_operator_keeps_them_only_wrong_signatures_are_quarantined() {
+async fn with_quarantine_on_only_wrong_signatures_are_quarantined() {
     let server = Server::start(IngressLimits::default()).await;
     let mut client = server.connect().await;
     client
@@ -227,7 +227,7 @@ async fn other_addresses_are_404_and_never_a_redirect() {
 }
 
 #[tokio::test]
-async fn a_slash_at_the_end_changes_nothing() {
+async fn a_trailing_slash_changes_nothing() {
     let server = Server::start(IngressLimits::default()).await;
     let mut client = server.connect().await;
     client
@@ -248,7 +248,7 @@ async fn a_slash_at_the_end_changes_nothing() {
 }
 
 #[tokio::test]
-async fn what_cannot_be_a_topic_is_404_and_counted_for_its_source() {
+async fn an_invalid_topic_is_404_and_counted_for_its_source() {
     let server = Server::start(IngressLimits::default()).await;
     let mut client = server.connect().await;
     for path in [
@@ -265,7 +265,7 @@ async fn what_cannot_be_a_topic_is_404_and_counted_for_its_source() {
 }
 
 #[tokio::test]
-async fn our_own_trouble_is_503_with_retry_after_and_what_is_stored_after_it_counts() {
+async fn our_own_failure_is_503_with_retry_after_and_a_later_success_counts() {
     let server = Server::start(IngressLimits::default()).await;
     let mut client = server.connect().await;
     for (refusal, name) in [
@@ -288,7 +288,7 @@ async fn our_own_trouble_is_503_with_retry_after_and_what_is_stored_after_it_cou
 }
 
 #[tokio::test]
-async fn a_panic_in_a_kind_of_source_is_an_answer_and_touches_nobody_else() {
+async fn a_panic_in_a_kind_of_source_is_answered_and_affects_no_other_request() {
     let server = Server::start(IngressLimits::default()).await;
     let mut client = server.connect().await;
     client

@@ -15,7 +15,7 @@ fn short_heads() -> IngressLimits {
 }
 
 #[tokio::test]
-async fn a_connection_that_says_nothing_is_closed_in_time() {
+async fn a_silent_connection_is_closed_in_time() {
     let server = Server::start(short_heads()).await;
     let (mut client, start) = (server.connect().await, Instant::now());
     assert_eq!(client.closed().await, b"");
@@ -23,7 +23,7 @@ async fn a_connection_that_says_nothing_is_closed_in_time() {
 }
 
 #[tokio::test]
-async fn half_a_head_is_closed_in_time_and_bytes_now_and_then_do_not_prolong_it() {
+async fn half_a_head_is_closed_in_time_and_single_bytes_do_not_extend_it() {
     let server = Server::start(short_heads()).await;
     for half in [
         "P",
@@ -47,7 +47,7 @@ async fn half_a_head_is_closed_in_time_and_bytes_now_and_then_do_not_prolong_it(
 }
 
 #[tokio::test]
-async fn between_requests_the_longer_time_holds_but_a_begun_head_has_the_short_one() {
+async fn the_idle_timeout_applies_between_requests_and_the_head_timeout_after() {
     let server = Server::start(short_heads()).await;
     let mut client = server.connect().await;
     for _ in 0..2 {
@@ -107,7 +107,7 @@ async fn a_connection_is_reused_and_http_1_0_is_closed() {
 }
 
 #[tokio::test]
-async fn a_sender_that_closes_its_side_still_gets_its_answer() {
+async fn a_sender_that_closes_its_side_still_gets_its_response() {
     let server = Server::start(IngressLimits::default()).await;
     server.intake.close_gate();
     let mut client = server.connect().await;
@@ -121,7 +121,7 @@ async fn a_sender_that_closes_its_side_still_gets_its_answer() {
 }
 
 #[tokio::test]
-async fn resets_at_any_point_harm_nobody() {
+async fn resets_at_any_point_affect_no_other_request() {
     let server = Server::start(IngressLimits::default()).await;
     let whole = request("POST", "/webhooks/fixed", &[GOOD], &[1; 2000]);
     for n in 0..200 {
@@ -202,7 +202,7 @@ async fn at_the_limit_a_slow_body_gets_503_and_a_slow_head_too() {
     let answer = slow.answer().await;
     answer.problem(503, "evicted");
     assert_eq!(answer.header("connection"), Some("close"));
-    slow.is_let_finish(tokio::time::Instant::now()).await;
+    slow.may_finish(tokio::time::Instant::now()).await;
     let seen = server.seen.answers.lock().expect("not poisoned").clone();
     assert!(
         seen.contains(&("fixed".to_owned(), 503, "evicted")),
@@ -254,7 +254,7 @@ async fn a_request_that_is_being_stored_is_never_closed_for_another() {
     let answer = third.answer().await;
     answer.problem(503, "too-many-connections");
     assert_eq!(answer.header("connection"), Some("close"));
-    third.is_let_finish(tokio::time::Instant::now()).await;
+    third.may_finish(tokio::time::Instant::now()).await;
     let mut silent = server.connect().await;
     silent.answer().await.problem(503, "too-many-connections");
     assert_eq!(server.seen.unserved_for("-", "no_connection"), 2);
@@ -267,7 +267,7 @@ async fn a_request_that_is_being_stored_is_never_closed_for_another() {
 }
 
 #[tokio::test]
-async fn a_connection_that_reads_no_answer_or_lingers_has_no_claim_to_its_place() {
+async fn a_connection_that_reads_no_response_or_lingers_may_be_evicted() {
     let server = Server::start(IngressLimits {
         connections: 1,
         ..IngressLimits::default()
@@ -310,11 +310,11 @@ async fn a_flood_of_connections_is_closed_and_forgotten() {
     }
     server.is_well().await;
     for mut client in flood {
-        let said = client.closed().await;
+        let printed = client.closed().await;
         assert!(
-            said.is_empty() || said.starts_with(b"HTTP/1.1 503 "),
+            printed.is_empty() || printed.starts_with(b"HTTP/1.1 503 "),
             "{}",
-            String::from_utf8_lossy(&said)
+            String::from_utf8_lossy(&printed)
         );
     }
     let closed = server.seen.unserved_for("-", "idle_evicted");
@@ -326,7 +326,7 @@ async fn a_flood_of_connections_is_closed_and_forgotten() {
 }
 
 #[tokio::test]
-async fn slow_bodies_closed_for_others_are_counted_for_their_source_each() {
+async fn slow_bodies_closed_for_others_are_each_counted_for_their_source() {
     let server = Server::start(IngressLimits {
         connections: 100,
         ..IngressLimits::default()
@@ -344,11 +344,11 @@ async fn slow_bodies_closed_for_others_are_counted_for_their_source_each() {
     }
     let _newer = futures_util::future::join_all((0..100).map(|_| server.connect())).await;
     for client in &mut slow {
-        let said = client.closed().await;
+        let printed = client.closed().await;
         assert!(
-            said.is_empty() || said.starts_with(b"HTTP/1.1 503 "),
+            printed.is_empty() || printed.starts_with(b"HTTP/1.1 503 "),
             "{}",
-            String::from_utf8_lossy(&said)
+            String::from_utf8_lossy(&printed)
         );
     }
     let answered = server

@@ -136,7 +136,7 @@ impl Intake for FakeIntake {
             .subscribe()
             .wait_for(|open| *open)
             .await
-            .expect("the gate stands");
+            .expect("the gate exists");
         if let Some(refusal) = *self.0.refusal.lock().expect("not poisoned") {
             return Err(refusal);
         }

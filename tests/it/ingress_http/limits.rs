@@ -33,7 +33,7 @@ async fn ends(mut client: Client) {
 }
 
 #[tokio::test]
-async fn a_body_at_the_limit_is_taken_and_one_byte_more_is_413() {
+async fn a_body_at_the_limit_is_accepted_and_one_byte_more_is_413() {
     let server = Server::start(small()).await;
     let mut client = server.connect().await;
     client
@@ -76,7 +76,7 @@ async fn a_sender_that_continues_sending_still_gets_to_read_its_413() {
 }
 
 #[tokio::test]
-async fn chunks_are_counted_as_they_come() {
+async fn chunks_are_counted_as_they_arrive() {
     let server = Server::start(small()).await;
     let mut client = server.connect().await;
     client.send(head("transfer-encoding: chunked")).await;
@@ -171,7 +171,7 @@ async fn a_body_below_the_least_rate_is_408_long_before_its_time() {
 }
 
 #[tokio::test]
-async fn large_bodies_have_a_common_bound_and_give_their_memory_back() {
+async fn large_bodies_have_a_common_bound_and_release_their_memory() {
     let server = Server::start(large()).await;
     server.intake.close_gate();
     let mut first = server.connect().await;
@@ -205,7 +205,7 @@ async fn large_bodies_have_a_common_bound_and_give_their_memory_back() {
 }
 
 #[tokio::test]
-async fn large_bodies_leave_each_connection_the_memory_of_a_small_one() {
+async fn large_bodies_do_not_use_the_memory_reserved_for_small_ones() {
     let server = Server::start(IngressLimits {
         bodies_in_flight: 0,
         connections: 4,
@@ -239,7 +239,7 @@ async fn large_bodies_leave_each_connection_the_memory_of_a_small_one() {
 }
 
 #[tokio::test]
-async fn a_declared_length_takes_no_memory_before_its_bytes_are_there() {
+async fn a_declared_length_reserves_no_memory_before_its_bytes_arrive() {
     let server = Server::start(large()).await;
     let mut slow = server.connect().await;
     slow.send(head("content-length: 150000")).await;
@@ -252,7 +252,7 @@ async fn a_declared_length_takes_no_memory_before_its_bytes_are_there() {
 }
 
 #[tokio::test]
-async fn the_unfinished_large_body_with_the_least_progress_gives_way_to_one_that_continues() {
+async fn the_large_body_with_the_least_progress_is_evicted_for_another() {
     let server = Server::start(large()).await;
     let mut stalled = server.connect().await;
     stalled.send(head("content-length: 100000")).await;
@@ -276,12 +276,12 @@ async fn the_unfinished_large_body_with_the_least_progress_gives_way_to_one_that
             }
         }
     };
-    in_time("the stalled body is given up", other_takes_over).await;
+    in_time("the stalled body is evicted", other_takes_over).await;
     stalled.answer().await.problem(503, "evicted");
 }
 
 #[tokio::test]
-async fn expect_continue_is_asked_for_only_where_the_body_is_wanted() {
+async fn expect_continue_is_answered_only_if_the_body_is_wanted() {
     let server = Server::start(small()).await;
     let mut client = server.connect().await;
     client
@@ -298,7 +298,7 @@ async fn expect_continue_is_asked_for_only_where_the_body_is_wanted() {
 }
 
 #[tokio::test]
-async fn large_headers_have_a_bound_too_and_usual_ones_memory_of_their_own() {
+async fn large_headers_have_a_bound_too_and_usual_ones_a_reserve() {
     let server = Server::start(IngressLimits {
         headers_in_flight: 40_000,
         connections: 8,

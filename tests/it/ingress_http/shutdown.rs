@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokio::net::TcpStream;
 
 /// Waits until nothing listens there any more.
-async fn nobody_listens(server: &Server) {
+async fn nothing_listens(server: &Server) {
     in_time("the listener closes", async {
         while TcpStream::connect(server.address).await.is_ok() {}
     })
@@ -15,7 +15,7 @@ async fn nobody_listens(server: &Server) {
 }
 
 #[tokio::test]
-async fn requests_in_flight_are_answered_and_new_ones_refused() {
+async fn requests_in_flight_are_answered_and_new_ones_rejected() {
     let mut server = Server::start(IngressLimits::default()).await;
     server.intake.close_gate();
     let mut client = server.connect().await;
@@ -35,7 +35,7 @@ async fn requests_in_flight_are_answered_and_new_ones_refused() {
     half.send("ha").await;
 
     server.shutdown.cancel();
-    nobody_listens(&server).await;
+    nothing_listens(&server).await;
     half.send("lf").await;
     server.intake.waiting(2).await;
     assert!(
@@ -59,7 +59,7 @@ async fn requests_in_flight_are_answered_and_new_ones_refused() {
 }
 
 #[tokio::test]
-async fn connections_without_a_request_do_not_hold_it_up() {
+async fn connections_without_a_request_do_not_delay_it() {
     let limits = IngressLimits {
         header_time: Duration::from_millis(300),
         ..IngressLimits::default()
@@ -95,5 +95,5 @@ async fn dropping_it_ends_every_connection_at_once() {
     server.intake.waiting(1).await;
     server.task.abort();
     assert_eq!(client.closed().await, b"");
-    nobody_listens(&server).await;
+    nothing_listens(&server).await;
 }

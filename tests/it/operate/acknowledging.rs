@@ -8,16 +8,16 @@ const OPEN: &str = "SELECT coalesce(string_agg(area || ' ' || message, '; ' ORDE
 /// An event in conflict with that of order 1.
 fn conflict(n: u32) -> String {
     format!(
-        "SELECT order_came({n}); UPDATE hookfast_data.events SET conflicts_with = event_of(1) WHERE id = event_of({n})"
+        "SELECT order_arrived({n}); UPDATE hookfast_data.events SET conflicts_with = event_of(1) WHERE id = event_of({n})"
     )
 }
 
 #[tokio::test]
-async fn an_acknowledged_conflict_is_reported_no_longer_and_a_new_one_is() {
+async fn only_unacknowledged_conflicts_are_reported() {
     let story = Story::new().await;
     story
         .execute(&format!(
-            "SELECT order_came(1); {}; {}",
+            "SELECT order_arrived(1); {}; {}",
             conflict(2),
             conflict(3)
         ))
@@ -60,7 +60,7 @@ async fn an_acknowledged_conflict_is_reported_no_longer_and_a_new_one_is() {
 async fn a_double_purchase_is_acknowledged_by_any_of_its_orders() {
     let story = Story::new().await;
     story
-        .execute("SELECT order_came(n) FROM generate_series(1, 4) n")
+        .execute("SELECT order_arrived(n) FROM generate_series(1, 4) n")
         .await;
     // As the projection flags completed orders with one description: each has the others.
     let double = "INSERT INTO hookfast_data.airalo_orders (source_id, request_id, state, rank, description, event_id, received_at, conflicts) \
@@ -91,11 +91,11 @@ async fn a_double_purchase_is_acknowledged_by_any_of_its_orders() {
 }
 
 #[tokio::test]
-async fn only_what_is_in_conflict_is_acknowledged_and_with_a_reason() {
+async fn only_a_conflict_is_acknowledged_and_with_a_reason() {
     let story = Story::new().await;
     story
         .execute(&format!(
-            "SELECT order_came(1), order_came(5); {}",
+            "SELECT order_arrived(1), order_arrived(5); {}",
             conflict(2)
         ))
         .await;

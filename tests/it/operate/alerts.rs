@@ -16,13 +16,13 @@ impl Story {
 }
 
 #[tokio::test]
-async fn each_dead_letter_is_reported_once_to_those_who_named_alerts_and_dead_ones_raise_none() {
+async fn each_dead_letter_raises_one_alert_and_dead_alerts_raise_none() {
     let story = Story::new().await;
     story
         .execute(
             "INSERT INTO hookfast_data.handlers (name, kind, types, sources, max_attempts, registered_version) VALUES ('all', 'http', '{*}', NULL, 3, 0), \
-                ('on_call', 'http', '{hookfast.*}', NULL, 3, 0), ('by_source', 'http', '{*}', '{hookfast}', 3, 0), ('lost_only', 'http', '{hookfast.lease.lost}', NULL, 3, 0), ('shop_only', 'http', '{hookfast.*}', '{airalo}', 3, 0); \
-             SELECT order_came(n) FROM generate_series(1, 3) n; SELECT died(n) FROM generate_series(1, 3) n",
+                ('on_call', 'http', '{hookfast.*}', NULL, 3, 0), ('projection', 'airalo', '{hookfast.*}', NULL, 3, 0), ('by_source', 'http', '{*}', '{hookfast}', 3, 0), ('lost_only', 'http', '{hookfast.lease.lost}', NULL, 3, 0), ('shop_only', 'http', '{hookfast.*}', '{airalo}', 3, 0); \
+             SELECT order_arrived(n) FROM generate_series(1, 3) n; SELECT died(n) FROM generate_series(1, 3) n",
         )
         .await;
     assert_eq!(
@@ -47,8 +47,8 @@ async fn each_dead_letter_is_reported_once_to_those_who_named_alerts_and_dead_on
         story.reported().await,
         "delivery.dead shop, delivery.dead shop, delivery.dead shop"
     );
-    let owed = "SELECT string_agg(n, ', ' ORDER BY n) FROM (SELECT h.name || ' ' || count(*) FROM hookfast_data.outbox o JOIN hookfast_data.handlers h ON h.id = o.handler_id GROUP BY h.name) x (n)";
-    assert_eq!(story.text(owed).await, "by_source 3, on_call 3");
+    let pending = "SELECT string_agg(n, ', ' ORDER BY n) FROM (SELECT h.name || ' ' || count(*) FROM hookfast_data.outbox o JOIN hookfast_data.handlers h ON h.id = o.handler_id GROUP BY h.name) x (n)";
+    assert_eq!(story.text(pending).await, "by_source 3, on_call 3");
     story.execute("INSERT INTO hookfast_data.dead_letters (delivery_id, handler_id, event_id, attempt_number, lost, reason) SELECT id, handler_id, event_id, 3, 0, 'rejected' FROM hookfast_data.outbox").await;
     assert_eq!(
         story
@@ -100,7 +100,7 @@ async fn a_condition_is_reported_when_it_begins_and_again_only_after_it_has_ende
     story.execute("SELECT hookfast.resume_handler('shop', why => 'a test'); UPDATE hookfast_data.handlers SET breaker_opened_at = now(), breaker_until = now() WHERE name = 'crm'").await;
     assert!(story.watch().await.starts_with("handler.opened crm, "));
 
-    story.execute("UPDATE hookfast_data.handlers SET breaker_opened_at = NULL, breaker_until = NULL; DELETE FROM hookfast_data.events WHERE origin = 'hookfast'; SELECT order_came(1, minutes_ago => 10), order_came(2, minutes_ago => 0); SELECT owed(2)").await;
+    story.execute("UPDATE hookfast_data.handlers SET breaker_opened_at = NULL, breaker_until = NULL; DELETE FROM hookfast_data.events WHERE origin = 'hookfast'; SELECT order_arrived(1, minutes_ago => 10), order_arrived(2, minutes_ago => 0); SELECT pending(2)").await;
     assert_eq!(story.watch().await, "resolved crm", "a worker serves it");
     story
         .execute("UPDATE hookfast_data.leases SET expires_at = now() - interval '1 second'")
@@ -110,7 +110,7 @@ async fn a_condition_is_reported_when_it_begins_and_again_only_after_it_has_ende
         "resolved crm",
         "for a moment no worker does, as in a deployment"
     );
-    story.execute("SELECT owed(1)").await;
+    story.execute("SELECT pending(1)").await;
     story
         .execute("DELETE FROM hookfast_data.outbox WHERE id = 1002")
         .await;
@@ -126,7 +126,7 @@ async fn a_condition_is_reported_when_it_begins_and_again_only_after_it_has_ende
 #[tokio::test]
 async fn a_source_that_is_silent_or_rejects_is_reported_and_a_quiet_night_is_not() {
     let story = Story::new().await;
-    let came = |subject: &str, counter: &str, ago: &str, value: u32| {
+    let counted = |subject: &str, counter: &str, ago: &str, value: u32| {
         format!(
             "INSERT INTO hookfast_data.rollups (minute, subject, counter, value) VALUES (date_trunc('minute', now()) - interval '{ago}', 'source:{subject}', '{counter}', {value}) ON CONFLICT (minute, subject, counter) DO UPDATE SET value = excluded.value;"
         )
@@ -136,7 +136,7 @@ async fn a_source_that_is_silent_or_rejects_is_reported_and_a_quiet_night_is_not
         // Half an hour ago, on each of these days, airalo was busy. The other source is busy at
         // another time.
         story
-            .execute(&came(
+            .execute(&counted(
                 "airalo",
                 "stored",
                 &format!("{day} days 30 minutes"),
@@ -144,7 +144,7 @@ async fn a_source_that_is_silent_or_rejects_is_reported_and_a_quiet_night_is_not
             ))
             .await;
         story
-            .execute(&came(
+            .execute(&counted(
                 "night",
                 "stored",
                 &format!("{day} days 5 hours"),
@@ -153,10 +153,12 @@ async fn a_source_that_is_silent_or_rejects_is_reported_and_a_quiet_night_is_not
             .await;
     }
     for source in ["airalo", "night", "young"] {
-        story.execute(&came(source, "stored", "2 hours", 5)).await;
+        story
+            .execute(&counted(source, "stored", "2 hours", 5))
+            .await;
     }
     story
-        .execute(&came("forged", "stored", "1 minute", 5))
+        .execute(&counted("forged", "stored", "1 minute", 5))
         .await;
     assert_eq!(story.watch().await, "source.silent airalo");
     let health =
@@ -166,13 +168,13 @@ async fn a_source_that_is_silent_or_rejects_is_reported_and_a_quiet_night_is_not
         serde_json::json!({"state": "silent", "last_hour": 0, "usual_hour": 40.0})
     );
     story
-        .execute(&came("forged", "wrong_signature", "1 minute", 20))
+        .execute(&counted("forged", "wrong_signature", "1 minute", 20))
         .await;
     story
-        .execute(&came("night", "quarantine_full", "1 minute", 1))
+        .execute(&counted("night", "quarantine_full", "1 minute", 1))
         .await;
     story
-        .execute(&came("airalo", "stored", "0 minutes", 1))
+        .execute(&counted("airalo", "stored", "0 minutes", 1))
         .await;
     assert_eq!(
         story.watch().await,
@@ -188,7 +190,7 @@ async fn a_source_that_is_silent_or_rejects_is_reported_and_a_quiet_night_is_not
 
 /// The quarantine has room, and their senders still get 503.
 #[tokio::test]
-async fn wrong_signatures_that_come_too_fast_for_the_quarantine_raise_its_alert() {
+async fn wrong_signatures_too_fast_for_the_quarantine_raise_its_alert() {
     let story = Story::new().await;
     story.execute("INSERT INTO hookfast_data.leases (kind, owner, handlers, expires_at) SELECT 'worker', 'x', array_agg(id), now() + interval '1 hour' FROM hookfast_data.handlers").await;
     assert_eq!(story.watch().await, "nothing");
@@ -208,7 +210,7 @@ async fn lost_leases_and_conflicts_are_reported() {
     let story = Story::new().await;
     story
         .execute(
-            "SELECT order_came(n) FROM generate_series(1, 2) n; \
+            "SELECT order_arrived(n) FROM generate_series(1, 2) n; \
              INSERT INTO hookfast_data.attempts (event_id, delivery_id, attempt_number, handler_id, outcome, lease_id, error_kind) SELECT event_of(n), n, 1, h.id, 'lost', 77, 'lost' FROM hookfast_data.handlers h, generate_series(1, 2) n WHERE h.name = 'shop'; \
              UPDATE hookfast_data.events SET conflicts_with = event_of(1) WHERE id = event_of(2); SELECT hookfast_data.alert_conflicts(10)",
         )

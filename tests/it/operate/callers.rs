@@ -22,7 +22,7 @@ const SETTINGS: [&str; 13] = [
 /// Events that are not indexed yet, one of them with a byte that is not UTF-8, and one with an
 /// escaped value.
 const WORLD: &str = r#"
-SELECT order_came(n, n) FROM generate_series(1, 4) n;
+SELECT order_arrived(n, n) FROM generate_series(1, 4) n;
 UPDATE hookfast_data.events SET body = decode('ff', 'hex') || body WHERE id = event_of(2);
 UPDATE hookfast_data.events SET body = convert_to(E'{"id": "a\\/b\\u00e9\\"", "code": 2.50}', 'UTF8') WHERE id = event_of(3);
 SELECT died(4, 'status 500: oh');
@@ -63,7 +63,7 @@ async fn answers(connection: &mut PgConnection) -> Vec<Result<String, String>> {
 }
 
 #[tokio::test]
-async fn every_function_answers_the_same_whatever_its_caller_has_set() {
+async fn every_function_returns_the_same_whatever_its_caller_has_set() {
     let story = Story::new().await;
     story.execute(WORLD).await;
     let usual = answers(&mut story.connect().await).await;

@@ -5,10 +5,10 @@ use super::Story;
 const LEFT: &str = "SELECT string_agg(concat_ws(' ', replace(idempotency_key, 'order:request-', ''), length(body), headers, erased_at IS NOT NULL), ', ' ORDER BY id) FROM hookfast_data.events";
 
 #[tokio::test]
-async fn payload_headers_terms_and_texts_go_and_key_type_and_history_stay() {
+async fn payload_headers_terms_and_texts_are_erased_and_key_type_and_history_kept() {
     let story = Story::new().await;
     story
-        .execute("SELECT order_came(1); SELECT died(1, 'status 500: no place for request-1')")
+        .execute("SELECT order_arrived(1); SELECT died(1, 'status 500: no place for request-1')")
         .await;
     assert_eq!(story.index().await, "1");
     story
@@ -59,7 +59,7 @@ async fn payload_headers_terms_and_texts_go_and_key_type_and_history_stay() {
 async fn pending_events_are_not_erased() {
     let story = Story::new().await;
     story
-        .execute("SELECT order_came(n, n) FROM generate_series(1, 5) n; SELECT owed(1)")
+        .execute("SELECT order_arrived(n, n) FROM generate_series(1, 5) n; SELECT pending(1)")
         .await;
     assert_eq!(
         story
@@ -105,11 +105,11 @@ async fn pending_events_are_not_erased() {
         "nothing has changed"
     );
     assert_eq!(
-        counted("term => 'request-2', why => 'asked', at_most => 1").await,
+        counted("term => 'request-2', why => 'a request', at_most => 1").await,
         "1 0 1"
     );
     assert_eq!(
-        counted("type => '*', at_most => 10, why => 'asked'").await,
+        counted("type => '*', at_most => 10, why => 'a request'").await,
         "3 1 3"
     );
     assert!(
@@ -127,10 +127,10 @@ async fn pending_events_are_not_erased() {
 
 /// Functions that require a reason report that, instead of an error of the table.
 #[tokio::test]
-async fn nobody_acts_without_saying_why() {
+async fn every_act_without_a_reason_fails() {
     let story = Story::new().await;
     story
-        .execute("SELECT order_came(1); SELECT died(1, 'x')")
+        .execute("SELECT order_arrived(1); SELECT died(1, 'x')")
         .await;
     for act in [
         "pause_handler('shop', W)",
@@ -153,10 +153,10 @@ async fn nobody_acts_without_saying_why() {
 }
 
 #[tokio::test]
-async fn a_hold_is_kept_and_ended() {
+async fn a_retention_hold_is_set_and_removed() {
     let story = Story::new().await;
     story
-        .execute("SELECT order_came(1); SELECT hookfast.hold_event(event_of(1), 'a dispute')")
+        .execute("SELECT order_arrived(1); SELECT hookfast.hold_event(event_of(1), 'a dispute')")
         .await;
     assert_eq!(
         story.text("SELECT why FROM hookfast.retention_holds").await,
@@ -229,7 +229,7 @@ SELECT hookfast_data.alert_dead_letters(10);
 "#;
 
 #[tokio::test]
-async fn nothing_of_an_erased_payload_is_left_in_any_table() {
+async fn no_table_keeps_any_part_of_an_erased_payload() {
     let story = Story::new().await;
     story.execute(EVERYWHERE).await;
     let before = tables_with(&story, "Jane-Doe-77").await;
@@ -239,9 +239,9 @@ async fn nothing_of_an_erased_payload_is_left_in_any_table() {
             "{table} is not of {before:?}"
         );
     }
-    let owed = "SELECT hookfast.discard(delivery_id, 'the customer left') FROM hookfast.deliveries WHERE state <> 'dead'";
-    story.execute(owed).await;
-    let erased = "SELECT changed FROM hookfast.erase_all(term => 'Jane-Doe-77', why => 'asked', at_most => 1)";
+    let discard = "SELECT hookfast.discard(delivery_id, 'the customer left') FROM hookfast.deliveries WHERE state <> 'dead'";
+    story.execute(discard).await;
+    let erased = "SELECT changed FROM hookfast.erase_all(term => 'Jane-Doe-77', why => 'a request', at_most => 1)";
     assert_eq!(story.text(erased).await, "1");
     assert_eq!(tables_with(&story, "Jane-Doe-77").await, [""; 0]);
     assert_eq!(
@@ -256,7 +256,7 @@ async fn nothing_of_an_erased_payload_is_left_in_any_table() {
 /// An erased dead letter would no longer block its key, and the next delivery would overtake it
 /// without a decision.
 #[tokio::test]
-async fn a_dead_letter_that_holds_its_key_is_erased_once_it_is_discarded() {
+async fn a_dead_letter_that_blocks_its_key_is_erased_once_it_is_discarded() {
     let story = Story::new().await;
     story.execute(EVERYWHERE).await;
     story
@@ -268,11 +268,11 @@ async fn a_dead_letter_that_holds_its_key_is_erased_once_it_is_discarded() {
     let event = "(SELECT event_id FROM hookfast.dead_letters)";
     assert_eq!(
         story
-            .refused(&format!("SELECT hookfast.erase({event}, 'asked')"))
+            .refused(&format!("SELECT hookfast.erase({event}, 'a request')"))
             .await,
         "HF006"
     );
-    let all = "SELECT concat_ws(' ', matching, still_pending, changed) FROM hookfast.erase_all(term => 'Jane-Doe-77', why => 'asked', at_most => 9)";
+    let all = "SELECT concat_ws(' ', matching, still_pending, changed) FROM hookfast.erase_all(term => 'Jane-Doe-77', why => 'a request', at_most => 9)";
     assert_eq!(story.text(all).await, "0 1 0");
     story
         .execute(

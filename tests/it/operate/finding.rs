@@ -12,10 +12,10 @@ impl Story {
 }
 
 #[tokio::test]
-async fn an_order_is_found_by_whatever_people_have_at_hand_before_and_after_it_was_read() {
+async fn an_order_is_found_by_any_of_its_values_before_and_after_indexing() {
     let story = Story::new().await;
     story
-        .execute("SELECT order_came(n) FROM generate_series(1, 3) n")
+        .execute("SELECT order_arrived(n) FROM generate_series(1, 3) n")
         .await;
     let event = story.text("SELECT event_of(2)").await;
     let terms = [
@@ -53,19 +53,19 @@ async fn an_order_is_found_by_whatever_people_have_at_hand_before_and_after_it_w
 }
 
 #[tokio::test]
-async fn an_event_that_commits_late_is_not_passed_over() {
+async fn an_event_that_commits_late_is_not_skipped() {
     let story = Story::new().await;
-    story.execute("SELECT order_came(1)").await;
+    story.execute("SELECT order_arrived(1)").await;
     let mut late = story.connect().await;
     late.execute("SET application_name = 'hookfast ingest'")
         .await
         .expect("set");
     let mut open = late.begin().await.expect("a transaction");
-    open.execute("SELECT order_came(2)")
+    open.execute("SELECT order_arrived(2)")
         .await
         .expect("stored, not committed");
     story
-        .execute("SELECT order_came(3, minutes_ago => 0)")
+        .execute("SELECT order_arrived(3, minutes_ago => 0)")
         .await;
     assert_eq!(
         story.index().await,
@@ -88,7 +88,7 @@ async fn an_event_that_commits_late_is_not_passed_over() {
 }
 
 #[tokio::test]
-async fn what_is_enqueued_is_found_at_once() {
+async fn an_enqueued_event_is_found_at_once() {
     let story = Story::new().await;
     story.execute("INSERT INTO hookfast_data.sources (name, kind, search_fields) VALUES ('own', 'sql', '{order}')").await;
     story.execute("SELECT hookfast.enqueue('own', 'own.paid', '{\"order\": \"o-17\", \"deep\": [{\"ORDER\": 18}]}', 'key-17')").await;
@@ -106,33 +106,36 @@ async fn what_is_enqueued_is_found_at_once() {
 }
 
 #[tokio::test]
-async fn a_timeline_tells_everything_in_order() {
+async fn a_timeline_lists_everything_in_order() {
     let story = Story::new().await;
-    story.execute("SELECT order_came(1); SELECT died(1); SELECT hookfast.retry(1001, why => 'it is back'); SELECT hookfast.reschedule(1001, now() + interval '1 hour', why => 'a test')").await;
+    story.execute("SELECT order_arrived(1); SELECT died(1); SELECT hookfast.retry(1001, why => 'it is back'); SELECT hookfast.reschedule(1001, now() + interval '1 hour', why => 'a test')").await;
     story
-        .execute("SELECT order_came(2); SELECT delivered(2); SELECT order_came(3); SELECT died(3)")
+        .execute(
+            "SELECT order_arrived(2); SELECT delivered(2); SELECT order_arrived(3); SELECT died(3)",
+        )
         .await;
-    let told = |n: u32| {
+    let kinds = |n: u32| {
         format!(
             "SELECT string_agg(kind, ', ' ORDER BY ord) FROM hookfast.timeline('request-{n}') WITH ORDINALITY t (at, kind, event_id, source, type, handler, delivery_id, message, ord)"
         )
     };
     assert_eq!(
-        story.text(&told(1)).await,
+        story.text(&kinds(1)).await,
         "received, dead, delivery.retried, delivery.rescheduled, pending"
     );
-    assert_eq!(story.text(&told(2)).await, "received, delivered");
-    assert_eq!(story.text(&told(3)).await, "received, dead, dead letter");
+    assert_eq!(story.text(&kinds(2)).await, "received, delivered");
+    assert_eq!(story.text(&kinds(3)).await, "received, dead, dead letter");
     assert_eq!(
-        story.text(&told(4)).await,
+        story.text(&kinds(4)).await,
         "null",
         "nothing about an event that never arrived"
     );
-    let says = "SELECT message FROM hookfast.timeline('request-1') WHERE kind = 'delivery.retried'";
+    let message =
+        "SELECT message FROM hookfast.timeline('request-1') WHERE kind = 'delivery.retried'";
     assert!(
-        story.text(says).await.ends_with("it is back"),
+        story.text(message).await.ends_with("it is back"),
         "{}",
-        story.text(says).await
+        story.text(message).await
     );
 }
 
@@ -142,11 +145,11 @@ async fn each_handler_has_its_verdict() {
     story
         .execute(
             "INSERT INTO hookfast_data.handlers (name, kind, types, max_attempts, registered_version, sources) VALUES \
-                ('d_delivered', 'http', '{*}', 3, 0, NULL), ('e_dead', 'http', '{*}', 3, 0, NULL), ('f_owed', 'http', '{*}', 3, 0, NULL), \
+                ('d_delivered', 'http', '{*}', 3, 0, NULL), ('e_dead', 'http', '{*}', 3, 0, NULL), ('f_pending', 'http', '{*}', 3, 0, NULL), \
                 ('g_other_type', 'http', '{airalo.low_data.*}', 3, 0, NULL), ('h_other_source', 'http', '{*}', 3, 0, '{acme}'), ('i_later', 'http', '{*}', 3, 5, NULL), \
                 ('j_filtered', 'http', '{*}', 3, 0, NULL), ('k_alerts', 'http', '{hookfast.*}', 3, 0, NULL); \
              DELETE FROM hookfast_data.handlers WHERE name IN ('shop', 'crm'); \
-             SELECT order_came(1); SELECT delivered(1, 'd_delivered'), died(1, handler => 'e_dead'), owed(1, handler => 'f_owed'); \
+             SELECT order_arrived(1); SELECT delivered(1, 'd_delivered'), died(1, handler => 'e_dead'), pending(1, handler => 'f_pending'); \
              INSERT INTO hookfast_data.attempts (event_id, delivery_id, attempt_number, handler_id, outcome) SELECT event_of(1), 7, 1, id, 'filtered' FROM hookfast_data.handlers WHERE name = 'j_filtered'",
         )
         .await;

@@ -18,8 +18,8 @@ impl Story {
     }
 
     /// An order with that payload instead of its own.
-    async fn came_with(&self, n: u32, payload: &str) {
-        self.execute(&format!("SELECT order_came({n}); UPDATE hookfast_data.events SET body = convert_to({payload}, 'UTF8') WHERE id = event_of({n})"))
+    async fn arrived_with(&self, n: u32, payload: &str) {
+        self.execute(&format!("SELECT order_arrived({n}); UPDATE hookfast_data.events SET body = convert_to({payload}, 'UTF8') WHERE id = event_of({n})"))
             .await;
     }
 
@@ -32,10 +32,10 @@ impl Story {
 }
 
 #[tokio::test]
-async fn an_event_that_cannot_be_indexed_is_passed_over_and_nothing_else_is() {
+async fn only_an_event_that_cannot_be_indexed_is_skipped() {
     let story = Story::new().await;
     story
-        .execute("SELECT order_came(n) FROM generate_series(1, 7) n")
+        .execute("SELECT order_arrived(n) FROM generate_series(1, 7) n")
         .await;
     story
         .execute("ALTER TABLE hookfast_data.search_terms ADD CHECK (term <> 'request-3')")
@@ -51,28 +51,28 @@ async fn an_event_that_cannot_be_indexed_is_passed_over_and_nothing_else_is() {
     assert_eq!(story.text(log).await, "SQLSTATE 23514");
     assert_eq!(story.erasable("request-3").await, "1");
     story
-        .execute("SELECT order_came(8, minutes_ago => 2)")
+        .execute("SELECT order_arrived(8, minutes_ago => 2)")
         .await;
     assert_eq!(story.index().await, "8", "the indexer continues");
 }
 
 #[tokio::test]
-async fn what_is_not_indexed_as_a_whole_is_erased_all_the_same_and_its_mark_with_it() {
+async fn a_partly_indexed_event_is_erased_together_with_its_mark() {
     let story = Story::new().await;
     story
-        .came_with(
+        .arrived_with(
             1,
             "(SELECT jsonb_agg(jsonb_build_object('iccid', 'card ' || n)) FROM generate_series(1, 150) n)::text",
         )
         .await;
     story
-        .came_with(
+        .arrived_with(
             2,
             r#"'{"iccid": "card 1", "x": "' || repeat('x', 1100000) || '"}'"#,
         )
         .await;
     story
-        .came_with(3, r#"'{"\u0069ccid": "card\u00201"}'"#)
+        .arrived_with(3, r#"'{"\u0069ccid": "card\u00201"}'"#)
         .await;
     story.index().await;
     assert_eq!(
@@ -94,7 +94,7 @@ async fn what_is_not_indexed_as_a_whole_is_erased_all_the_same_and_its_mark_with
         "0"
     );
     story
-        .execute("SELECT hookfast.erase_all(term => 'card 1', why => 'asked', at_most => 3)")
+        .execute("SELECT hookfast.erase_all(term => 'card 1', why => 'a request', at_most => 3)")
         .await;
     assert_eq!(
         story
@@ -105,7 +105,7 @@ async fn what_is_not_indexed_as_a_whole_is_erased_all_the_same_and_its_mark_with
 }
 
 #[tokio::test]
-async fn what_is_enqueued_with_too_much_is_marked_at_once() {
+async fn an_enqueued_event_with_too_many_values_is_marked_at_once() {
     let story = Story::new().await;
     story.execute("INSERT INTO hookfast_data.sources (name, kind, search_fields) VALUES ('own', 'sql', '{order}')").await;
     for (n, payload) in [
@@ -180,10 +180,10 @@ async fn a_large_or_deep_payload_is_enqueued_in_time_and_marked() {
 }
 
 #[tokio::test]
-async fn who_erases_finds_what_is_not_indexed_yet_however_much_that_is() {
+async fn erasing_finds_unindexed_events_however_many_they_are() {
     let story = Story::new().await;
     story
-        .execute("SELECT order_came(n) FROM generate_series(1, 5003) n")
+        .execute("SELECT order_arrived(n) FROM generate_series(1, 5003) n")
         .await;
     assert_eq!(
         story
@@ -204,7 +204,7 @@ async fn who_erases_finds_what_is_not_indexed_yet_however_much_that_is() {
 #[tokio::test]
 async fn conflicts_are_announced_while_the_indexer_is_busy() {
     let story = Story::new().await;
-    story.execute("SELECT order_came(n) FROM generate_series(1, 4) n; UPDATE hookfast_data.events SET conflicts_with = event_of(1) WHERE id IN (event_of(2), event_of(3))").await;
+    story.execute("SELECT order_arrived(n) FROM generate_series(1, 4) n; UPDATE hookfast_data.events SET conflicts_with = event_of(1) WHERE id IN (event_of(2), event_of(3))").await;
     let mut connection = story.connect().await;
     let mut indexing = connection.begin().await.expect("a transaction");
     sqlx::query("SELECT FROM hookfast_data.next_events(1, 1, 1)")

@@ -28,7 +28,7 @@ impl Deref for Story {
 /// SQL helpers of a test's database, which add events some minutes in the past. Orders are
 /// numbered; delivery n of order n is 1000 + n.
 const HELPERS: &str = r#"
-CREATE FUNCTION public.order_came(n integer, quantity integer DEFAULT 1, minutes_ago integer DEFAULT 10) RETURNS uuid LANGUAGE sql AS $$
+CREATE FUNCTION public.order_arrived(n integer, quantity integer DEFAULT 1, minutes_ago integer DEFAULT 10) RETURNS uuid LANGUAGE sql AS $$
     WITH made AS (
         INSERT INTO hookfast_data.events (id, source_id, subscription_version, received_at, type, origin, idempotency_key, headers, body)
         SELECT overlay(gen_random_uuid()::text PLACING left(hookfast_data.event_id_at(now() - interval '1 minute' * minutes_ago + interval '1 millisecond' * n)::text, 13) FROM 1)::uuid,
@@ -44,7 +44,7 @@ CREATE FUNCTION public.died(n integer, why text DEFAULT 'status 500: oh', handle
     INSERT INTO hookfast_data.dead_letters (delivery_id, handler_id, event_id, attempt_number, lost, reason, last_error, died_at)
     SELECT 1000 + n, h.id, event_of(n), 3, 1, 'attempts_exhausted', why, died_at FROM hookfast_data.handlers h WHERE h.name = handler
 $$;
-CREATE FUNCTION public.owed(n integer, due_at timestamptz DEFAULT NULL, handler text DEFAULT 'shop') RETURNS void LANGUAGE sql AS $$
+CREATE FUNCTION public.pending(n integer, due_at timestamptz DEFAULT NULL, handler text DEFAULT 'shop') RETURNS void LANGUAGE sql AS $$
     INSERT INTO hookfast_data.outbox (handler_id, id, event_id, attempts_left, due_at) SELECT h.id, 1000 + n, event_of(n), 3, due_at FROM hookfast_data.handlers h WHERE h.name = handler
 $$;
 CREATE FUNCTION public.delivered(n integer, handler text DEFAULT 'shop') RETURNS void LANGUAGE sql AS $$

@@ -44,7 +44,7 @@ const JOB: &str =
 async fn a_search_field_that_is_added_finds_stored_events_once_they_are_indexed_again() {
     let story = Story::new().await;
     story
-        .execute("SELECT order_came(n, 4710 + n) FROM generate_series(1, 9) n")
+        .execute("SELECT order_arrived(n, 4710 + n) FROM generate_series(1, 9) n")
         .await;
     assert_eq!(story.index().await, "9");
     story.registered(&FIELDS).await;
@@ -83,9 +83,9 @@ async fn a_search_field_that_is_added_finds_stored_events_once_they_are_indexed_
 }
 
 #[tokio::test]
-async fn indexing_again_goes_from_the_newest_in_steps_and_continues_where_it_was() {
+async fn indexing_again_starts_at_the_newest_and_continues_in_steps() {
     let story = Story::new().await;
-    story.execute("SELECT order_came(n, 100000 + n) FROM generate_series(1, 1200) n; ANALYZE hookfast_data.events").await;
+    story.execute("SELECT order_arrived(n, 100000 + n) FROM generate_series(1, 1200) n; ANALYZE hookfast_data.events").await;
     story.index().await;
     story.registered(&MORE).await;
     assert!(
@@ -100,10 +100,10 @@ async fn indexing_again_goes_from_the_newest_in_steps_and_continues_where_it_was
     );
     assert_eq!(story.text(JOB).await, "airalo running 500");
     let row = "SELECT message FROM hookfast.status() WHERE area = 'search' AND subject = 'airalo' AND state = 'ok'";
-    let says = story.text(row).await;
+    let message = story.text(row).await;
     assert!(
-        says.contains("500 of about 1200 read, complete since 20"),
-        "{says}"
+        message.contains("500 of about 1200 read, complete since 20"),
+        "{message}"
     );
     // Another process, or the same after a restart.
     assert!(
@@ -128,10 +128,10 @@ async fn indexing_again_goes_from_the_newest_in_steps_and_continues_where_it_was
 }
 
 #[tokio::test]
-async fn an_event_that_cannot_be_indexed_again_is_marked_and_passed_over() {
+async fn an_event_that_cannot_be_indexed_again_is_marked_and_skipped() {
     let story = Story::new().await;
     story
-        .execute("SELECT order_came(n, 4710 + n) FROM generate_series(1, 7) n")
+        .execute("SELECT order_arrived(n, 4710 + n) FROM generate_series(1, 7) n")
         .await;
     story.index().await;
     story
@@ -147,13 +147,13 @@ async fn an_event_that_cannot_be_indexed_again_is_marked_and_passed_over() {
 }
 
 #[tokio::test]
-async fn nothing_is_indexed_again_while_somebody_erases() {
+async fn no_event_is_indexed_again_during_an_erasing() {
     let story = Story::new().await;
-    story.execute("SELECT order_came(1, 4711)").await;
+    story.execute("SELECT order_arrived(1, 4711)").await;
     story.index().await;
     story.registered(&MORE).await;
     let mut erasing = story.pool.begin().await.expect("a transaction");
-    sqlx::query("SELECT hookfast.erase(event_of(1), 'asked')")
+    sqlx::query("SELECT hookfast.erase(event_of(1), 'a request')")
         .execute(&mut *erasing)
         .await
         .expect("erased");
@@ -176,7 +176,7 @@ async fn nothing_is_indexed_again_while_somebody_erases() {
 #[tokio::test]
 async fn an_operator_can_have_a_source_indexed_again() {
     let story = Story::new().await;
-    story.execute("SELECT order_came(1)").await;
+    story.execute("SELECT order_arrived(1)").await;
     assert_eq!(
         story
             .refused("SELECT hookfast.reindex('nobody', 'x')")

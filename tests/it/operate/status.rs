@@ -150,7 +150,7 @@ async fn a_handler_that_fails_now_warns_whatever_it_delivered_in_the_hour() {
 async fn a_backlog_older_than_behind_after_warns_and_raises_an_alert() {
     let story = Story::new().await;
     story.served().await;
-    story.execute("SELECT order_came(1, minutes_ago => 4), order_came(2, minutes_ago => 7); SELECT owed(1)").await;
+    story.execute("SELECT order_arrived(1, minutes_ago => 4), order_arrived(2, minutes_ago => 7); SELECT pending(1)").await;
     begins(
         &story.status("handler", "shop").await,
         "ok | 1 ready (oldest 00:04:0",
@@ -167,7 +167,7 @@ async fn a_backlog_older_than_behind_after_warns_and_raises_an_alert() {
     story.execute("DELETE FROM hookfast_data.outbox").await;
     assert_eq!(story.raised().await, "resolved handler.behind shop");
     // A retry counts from its due time.
-    story.execute("SELECT owed(2, now() - interval '1 minute', 'crm'), owed(1, now() - interval '6 minutes')").await;
+    story.execute("SELECT pending(2, now() - interval '1 minute', 'crm'), pending(1, now() - interval '6 minutes')").await;
     begins(
         &story.status("handler", "crm").await,
         "ok | 1 ready (oldest 00:01:0",
@@ -187,7 +187,9 @@ async fn an_open_breaker_is_one_alert_and_not_three() {
     story
         .execute("UPDATE hookfast_data.handlers SET breaker_opened_at = now(), breaker_until = now() WHERE name = 'shop'")
         .await;
-    story.execute("SELECT order_came(1); SELECT owed(1)").await;
+    story
+        .execute("SELECT order_arrived(1); SELECT pending(1)")
+        .await;
     story.counted("handler:shop", "retry", 2, 20).await;
     begins(
         &story.status("handler", "shop").await,
@@ -231,7 +233,7 @@ async fn conflicts_possible_double_purchases_and_missing_orders_warn() {
     );
     story
         .execute(
-            "SELECT order_came(n) FROM generate_series(1, 3) n; \
+            "SELECT order_arrived(n) FROM generate_series(1, 3) n; \
              UPDATE hookfast_data.events SET conflicts_with = event_of(1) WHERE id = event_of(2); \
              INSERT INTO hookfast_data.airalo_orders (source_id, request_id, description, state, rank, event_id, received_at, conflicts) \
              SELECT s.id, 'request-' || n, 'order ' || n, 'completed', 3, event_of(n), now(), CASE WHEN n < 3 THEN ARRAY[event_of(2)] ELSE '{}' END \
@@ -259,11 +261,11 @@ async fn conflicts_possible_double_purchases_and_missing_orders_warn() {
 }
 
 #[tokio::test]
-async fn events_that_no_handler_takes_are_shown_and_above_a_tenth_are_an_alert() {
+async fn events_without_a_handler_are_shown_and_above_a_tenth_raise_an_alert() {
     let story = Story::new().await;
     story.served().await;
     story
-        .execute("SELECT order_came(n) FROM generate_series(1, 100) n")
+        .execute("SELECT order_arrived(n) FROM generate_series(1, 100) n")
         .await;
     assert_eq!(
         story
@@ -273,8 +275,9 @@ async fn events_that_no_handler_takes_are_shown_and_above_a_tenth_are_an_alert()
     );
     let renamed = "UPDATE hookfast_data.events SET type = 'strip.paid' WHERE id IN (SELECT event_of(n) FROM generate_series(1, COUNT) n)";
     story.execute(&renamed.replace("COUNT", "10")).await;
-    let said = "ok | 10 of the newest 100 events of the last hour matched no handler: strip.paid";
-    assert_eq!(story.status("routing", "airalo").await, said);
+    let printed =
+        "ok | 10 of the newest 100 events of the last hour matched no handler: strip.paid";
+    assert_eq!(story.status("routing", "airalo").await, printed);
     assert_eq!(story.raised().await, "nothing");
     story.execute(&renamed.replace("COUNT", "11")).await;
     begins(
@@ -289,14 +292,14 @@ async fn events_that_no_handler_takes_are_shown_and_above_a_tenth_are_an_alert()
 }
 
 #[tokio::test]
-async fn the_reason_stands_first() {
+async fn the_reason_is_listed_first() {
     let story = Story::new().await;
     begins(
         &story.status("handler", "shop").await,
         "critical | unserved: no live worker serves it, and no live process has it in its configuration: start one that has it, or end its subscription with hookfast.retire_handler; 0 ready, ",
     );
     story.served().await;
-    story.execute("SELECT order_came(1); SELECT died(1); SELECT hookfast.pause_handler('crm', 'a deployment')").await;
+    story.execute("SELECT order_arrived(1); SELECT died(1); SELECT hookfast.pause_handler('crm', 'a deployment')").await;
     begins(
         &story.status("handler", "shop").await,
         "warning | 1 dead letter; 0 ready, ",
@@ -311,7 +314,7 @@ async fn the_reason_stands_first() {
 
 /// GitHub's preselected content type is a form.
 #[tokio::test]
-async fn a_source_whose_bodies_are_mostly_not_json_warns_with_what_to_choose() {
+async fn a_source_whose_bodies_are_mostly_not_json_warns_with_a_hint() {
     let story = Story::new().await;
     story.counted("source:airalo", "stored", 5, 10).await;
     story.counted("source:airalo", "not_json", 5, 5).await;

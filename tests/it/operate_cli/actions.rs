@@ -1,12 +1,12 @@
-//! Commands that change one row at once, and ask before they change many.
+//! Commands that change one row at once, and confirm before they change many.
 
-use super::Story;
+use super::{Story, run};
 
 #[tokio::test(flavor = "multi_thread")]
-async fn operate_cli_acts_on_one_and_asks_before_many() {
+async fn operate_cli_changes_one_and_confirms_before_many() {
     let story = Story::new().await;
     let before = story.everything().await;
-    for (arguments, words) in [
+    for (arguments, words, sampled) in [
         (
             &[
                 "dead-letters",
@@ -20,6 +20,7 @@ async fn operate_cli_acts_on_one_and_asks_before_many() {
                 "a test",
             ][..],
             "would retry 1 dead letter\n",
+            "no stock",
         ),
         (
             &[
@@ -32,6 +33,7 @@ async fn operate_cli_acts_on_one_and_asks_before_many() {
                 "x",
             ],
             "would discard 2 dead letters",
+            "900003",
         ),
         (
             &[
@@ -46,18 +48,22 @@ async fn operate_cli_acts_on_one_and_asks_before_many() {
                 "a test",
             ],
             "would reschedule 1 delivery\n",
+            "ready",
         ),
         (
             &["quarantine", "reverify", "--why", "a test"],
-            "would verify again 3 requests",
+            "would reverify 3 requests",
+            "wrong_signature",
         ),
         (
             &["quarantine", "discard", "--source", "airalo", "--why", "x"],
             "would discard 3 requests",
+            "wrong_signature",
         ),
         (
             &["handlers", "pause-all", "--why", "x"],
             "would pause 2 handlers",
+            "mail",
         ),
         (
             &[
@@ -71,12 +77,14 @@ async fn operate_cli_acts_on_one_and_asks_before_many() {
                 "x",
             ],
             "would replay 2 events",
+            "order-2",
         ),
     ] {
-        let ran = story
-            .run(arguments)
-            .failed()
-            .complains(&[words, "not a terminal", "--yes"]);
+        let ran =
+            story
+                .run(arguments)
+                .failed()
+                .complains(&[words, sampled, "not a terminal", "--yes"]);
         assert_eq!(ran.out, "");
     }
     assert_eq!(
@@ -103,16 +111,14 @@ async fn operate_cli_acts_on_one_and_asks_before_many() {
 
     let letters = story.run(&["dead-letters", "--json"]).ok().rows();
     let id = |n: usize| letters[n]["delivery_id"].to_string();
-    story.run(&["dead-letters", "show", &id(0)]).ok().says(&[
-        "attempts_exhausted",
-        "no stock",
-        "attempts",
-        "status 500",
-    ]);
+    story
+        .run(&["dead-letters", "show", &id(0)])
+        .ok()
+        .contains(&["attempts_exhausted", "no stock", "attempts", "status 500"]);
     story
         .run(&["dead-letters", "show", &id(0), "--json"])
         .ok()
-        .says(&["\"reason\":\"attempts_exhausted\""]);
+        .contains(&["\"reason\":\"attempts_exhausted\""]);
     story
         .run(&["dead-letters", "show", "1"])
         .failed()
@@ -144,7 +150,7 @@ async fn operate_cli_acts_on_one_and_asks_before_many() {
             "a test",
         ])
         .ok()
-        .says(&["is pending again"]);
+        .contains(&["is pending again"]);
     story
         .run(&[
             "deliveries",
@@ -156,7 +162,7 @@ async fn operate_cli_acts_on_one_and_asks_before_many() {
             "later",
         ])
         .ok()
-        .says(&["is rescheduled"]);
+        .contains(&["is rescheduled"]);
     assert_eq!(
         story
             .text("SELECT due_at - now() BETWEEN '119 min' AND '121 min' FROM hookfast_data.outbox WHERE id <> 7")
@@ -173,7 +179,7 @@ async fn operate_cli_acts_on_one_and_asks_before_many() {
             "--json",
         ])
         .ok()
-        .says(&["{\"done\":"]);
+        .contains(&["{\"done\":"]);
     story
         .run(&[
             "deliveries",
@@ -212,7 +218,10 @@ async fn operate_cli_acts_on_one_and_asks_before_many() {
         "--why",
         "a test",
     ];
-    story.run(&many).ok().says(&["reschedule: 1 delivery\n"]);
+    story
+        .run(&many)
+        .ok()
+        .contains(&["reschedule: 1 delivery\n"]);
     let retried = story
         .run(&[
             "dead-letters",
@@ -232,7 +241,7 @@ async fn operate_cli_acts_on_one_and_asks_before_many() {
     story
         .run(&["dead-letters", "discard", &id(1), "--why", "x"])
         .ok()
-        .says(&["is discarded"]);
+        .contains(&["is discarded"]);
     story
         .run(&["dead-letters", "discard", &id(1), "--why", "x"])
         .failed()
@@ -257,11 +266,11 @@ async fn operate_cli_acts_on_one_and_asks_before_many() {
     story
         .run(&["quarantine", "show", &request])
         .ok()
-        .says(&["wrong_signature", "{\"forged\": true}"]);
+        .contains(&["wrong_signature", "{\"forged\": true}"]);
     story
         .run(&["quarantine", "show", &request, "--json"])
         .ok()
-        .says(&["\"body\":\"\\\\x"]);
+        .contains(&["\"body\":\"\\\\x"]);
     story
         .run(&["quarantine", "show", "999"])
         .failed()
@@ -273,7 +282,7 @@ async fn operate_cli_acts_on_one_and_asks_before_many() {
     story
         .run(&["quarantine", "approve", &request, "--why", "they called"])
         .ok()
-        .says(&["is approved"]);
+        .contains(&["is approved"]);
     story
         .run(&[
             "quarantine",
@@ -314,5 +323,46 @@ async fn operate_cli_acts_on_one_and_asks_before_many() {
             "--json",
         ])
         .ok()
-        .says(&["\"changed\":3"]);
+        .contains(&["\"changed\":3"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_sample_shows_what_the_view_shows_and_nothing_else_of_a_row() {
+    let story = Story::new().await;
+    let discard = [
+        "dead-letters",
+        "discard",
+        "--all",
+        "--error",
+        "%stock",
+        "--why",
+        "a test",
+    ];
+    story
+        .run(&discard)
+        .failed()
+        .complains(&["would discard 2 dead letters", "900001", "no stock"]);
+    let rita = story.database().login("rita", &[]).await;
+    let role = "rita_of_' || current_database()";
+    story
+        .execute(&format!(
+            "DO $$ BEGIN EXECUTE 'GRANT USAGE ON SCHEMA hookfast TO {role}; \
+             EXECUTE 'GRANT SELECT ON hookfast.dead_letters TO {role}; \
+             EXECUTE 'GRANT EXECUTE ON FUNCTION hookfast.discard_all TO {role}; END $$"
+        ))
+        .await;
+    let masked = run(&rita, &discard)
+        .failed()
+        .complains(&["would discard 2 dead letters", "900001"]);
+    assert!(!masked.err.contains("stock"), "{}", masked.err);
+    let done = story
+        .run(&[&discard[..], &["--yes", "--json"]].concat())
+        .ok()
+        .rows();
+    assert_eq!(done[0]["changed"], 2);
+    assert_eq!(
+        done[0]["sample"][1]["last_error"], "status 500: no stock",
+        "the rows as they were before: {done:?}"
+    );
+    assert!(done[0]["sample_ids"].is_null(), "{done:?}");
 }

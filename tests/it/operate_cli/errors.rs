@@ -3,7 +3,7 @@
 use super::{Story, run};
 
 #[tokio::test(flavor = "multi_thread")]
-async fn operate_cli_errors_say_what_to_do() {
+async fn operate_cli_errors_have_hints() {
     let story = Story::new().await;
     let missing = run("", &["events"]).failed();
     assert!(

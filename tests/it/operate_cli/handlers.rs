@@ -5,7 +5,7 @@ use super::{RunningCommand, Story};
 #[tokio::test(flavor = "multi_thread")]
 async fn operate_cli_handlers_and_replays() {
     let story = Story::new().await;
-    story.run(&["handlers", "show", "shop"]).ok().says(&[
+    story.run(&["handlers", "show", "shop"]).ok().contains(&[
         "airalo.*",
         "backlog",
         "failures of the last day",
@@ -14,7 +14,7 @@ async fn operate_cli_handlers_and_replays() {
     story
         .run(&["handlers", "show", "shop", "--json"])
         .ok()
-        .says(&["\"dead_letters\":2"]);
+        .contains(&["\"dead_letters\":2"]);
     story
         .run(&["handlers", "show", "none"])
         .failed()
@@ -22,7 +22,7 @@ async fn operate_cli_handlers_and_replays() {
     story
         .run(&["handlers", "failures"])
         .ok()
-        .says(&["shop", "status 500", "no stock"]);
+        .contains(&["shop", "status 500", "no stock"]);
     assert_eq!(
         story
             .run(&["handlers", "failures", "shop", "--json"])
@@ -55,15 +55,15 @@ async fn operate_cli_handlers_and_replays() {
     story
         .run(&["handlers", "pause", "shop", "--why", "stock is counted"])
         .ok()
-        .says(&["is paused"]);
+        .contains(&["is paused"]);
     story
         .run(&["handlers"])
         .ok()
-        .says(&["paused", "stock is counted"]);
+        .contains(&["paused", "stock is counted"]);
     story
         .run(&["handlers", "resume", "shop", "--json", "--why", "a test"])
         .ok()
-        .says(&["{\"done\":"]);
+        .contains(&["{\"done\":"]);
     story
         .run(&["handlers", "resume", "none", "--why", "a test"])
         .failed()
@@ -71,7 +71,7 @@ async fn operate_cli_handlers_and_replays() {
     story
         .run(&["handlers", "pause-all", "--why", "a move", "--yes"])
         .ok()
-        .says(&["pause: 2 handlers"]);
+        .contains(&["pause: 2 handlers"]);
     story
         .run(&[
             "handlers",
@@ -82,7 +82,7 @@ async fn operate_cli_handlers_and_replays() {
             "a test",
         ])
         .ok()
-        .says(&["{\"changed\":2}"]);
+        .contains(&["{\"changed\":2}"]);
 
     let start = [
         "replays",
@@ -100,7 +100,7 @@ async fn operate_cli_handlers_and_replays() {
     story
         .run(&[&start[..], &["--yes"]].concat())
         .ok()
-        .says(&["replay 1 of 2 events started"])
+        .contains(&["replay 1 of 2 events started"])
         .complains(&[same_id, "--new-webhook-id"]);
     let started = story
         .run(&[&start[..], &["--yes", "--json", "--new-webhook-id"]].concat())
@@ -114,7 +114,7 @@ async fn operate_cli_handlers_and_replays() {
     story
         .run(&["replays"])
         .ok()
-        .says(&["running", "mail", "lost"]);
+        .contains(&["running", "mail", "lost"]);
     assert_eq!(
         story
             .run(&[
@@ -134,11 +134,11 @@ async fn operate_cli_handlers_and_replays() {
     story
         .run(&["replays", "show", "1"])
         .ok()
-        .says(&["per second", "$.\"data\".\"price\""]);
+        .contains(&["per second", "$.\"data\".\"price\""]);
     story
         .run(&["replays", "show", "1", "--json"])
         .ok()
-        .says(&["\"matching\":2"]);
+        .contains(&["\"matching\":2"]);
     story
         .run(&["replays", "show", "9"])
         .failed()
@@ -146,7 +146,7 @@ async fn operate_cli_handlers_and_replays() {
     story
         .run(&["replays", "pause", "1", "--why", "a test"])
         .ok()
-        .says(&["is paused"]);
+        .contains(&["is paused"]);
     story
         .run(&["replays", "pause", "1", "--why", "a test"])
         .failed()
@@ -154,15 +154,15 @@ async fn operate_cli_handlers_and_replays() {
     story
         .run(&["replays", "resume", "1", "--why", "a test"])
         .ok()
-        .says(&["resumed"]);
+        .contains(&["resumed"]);
     story
         .run(&["replays", "cancel", "1", "--json", "--why", "a test"])
         .ok()
-        .says(&["{\"done\":"]);
+        .contains(&["{\"done\":"]);
     story
         .run(&["replays", "watch", "1"])
         .failed()
-        .says(&["cancelled"]);
+        .contains(&["cancelled"]);
     story.run(&["replays", "watch", "9"]).failed();
     let watching = RunningCommand::start(story.url(), &["replays", "watch", "2"]);
     watching.printed("running, 0 of 2", 1).await;
@@ -171,15 +171,15 @@ async fn operate_cli_handlers_and_replays() {
         .ended()
         .await
         .ok()
-        .says(&["running, 0 of 2", "done, 2 of 2 (100 %)"]);
+        .contains(&["running, 0 of 2", "done, 2 of 2 (100 %)"]);
     story
         .run(&["replays", "watch", "2", "--json"])
         .ok()
-        .says(&["\"state\":\"done\""]);
+        .contains(&["\"state\":\"done\""]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_handler_is_retired_after_a_preview_and_refused_while_it_is_served() {
+async fn a_handler_is_retired_after_a_preview_and_never_while_it_is_served() {
     let story = Story::new().await;
     let before = story.everything().await;
     let retire = ["handlers", "retire", "shop", "--why", "renamed"];
@@ -201,14 +201,17 @@ async fn a_handler_is_retired_after_a_preview_and_refused_while_it_is_served() {
     let kept = story
         .run(&[&retire[..], &["--keep", "--yes"]].concat())
         .ok();
-    kept.says(&["handler shop is retired; 1 pending delivery kept"]);
+    kept.contains(&["handler shop is retired; 1 pending delivery kept"]);
     story
         .run(&["handlers", "show", "shop"])
         .ok()
-        .says(&["retired why", "renamed"]);
+        .contains(&["retired why", "renamed"]);
     let done = story.run(&[&retire[..], &["--yes"]].concat()).ok();
-    done.says(&["handler shop is retired; 1 pending delivery discarded"]);
-    story.run(&["handlers"]).ok().says(&["retired", "renamed"]);
+    done.contains(&["handler shop is retired; 1 pending delivery discarded"]);
+    story
+        .run(&["handlers"])
+        .ok()
+        .contains(&["retired", "renamed"]);
     story
         .run(&["handlers", "retire", "crm", "--why", "x", "--yes"])
         .failed()

@@ -16,14 +16,18 @@ fn operate_cli_help_reads_well() {
         "replays",
     ] {
         assert!(help.out.contains(&format!("  {noun} ")), "{}", help.out);
-        run("", &[noun, "--help"]).ok().says(&["Usage: ", "--json"]);
+        run("", &[noun, "--help"])
+            .ok()
+            .contains(&["Usage: ", "--json"]);
     }
-    run("", &["dead-letters", "retry", "--help"]).ok().says(&[
-        "--all",
-        "--payload <JSONPATH>",
-        "--yes",
-        "--max-attempts <N>",
-    ]);
+    run("", &["dead-letters", "retry", "--help"])
+        .ok()
+        .contains(&[
+            "--all",
+            "--payload <JSONPATH>",
+            "--yes",
+            "--max-attempts <N>",
+        ]);
 }
 
 #[test]
@@ -31,7 +35,7 @@ fn operate_cli_completions_know_every_command() {
     for shell in ["bash", "zsh", "fish"] {
         run("", &["completions", shell])
             .ok()
-            .says(&["dead-letters", "quarantine", "backlog"]);
+            .contains(&["dead-letters", "quarantine", "backlog"]);
     }
     assert_eq!(run("", &["completions", "no-such-shell"]).code, 2);
 }

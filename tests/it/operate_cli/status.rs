@@ -3,9 +3,9 @@
 use super::{RunningCommand, Story};
 
 #[tokio::test(flavor = "multi_thread")]
-async fn operate_cli_status_says_whether_and_where() {
+async fn operate_cli_status_names_the_level_and_the_areas() {
     let story = Story::new().await;
-    let trouble = story.run(&["status"]).failed().says(&[
+    let trouble = story.run(&["status"]).failed().contains(&[
         "intake",
         "no live process receives webhooks",
         "handler",

@@ -101,11 +101,11 @@ fn config(echo: SocketAddr, reader: &str) -> String {
 async fn found_in(connection: &mut PgConnection, views: &[String]) -> Vec<String> {
     let mut found = Vec::new();
     for view in views {
-        let looked = format!(
+        let search = format!(
             "SELECT count(*) FROM hookfast.{view} v WHERE v::text LIKE '%{CANARY}%' OR v::text LIKE '%{}%'",
             hex::encode(CANARY)
         );
-        let rows: i64 = sqlx::query_scalar(AssertSqlSafe(looked))
+        let rows: i64 = sqlx::query_scalar(AssertSqlSafe(search))
             .fetch_one(&mut *connection)
             .await
             .expect(view);
@@ -304,14 +304,14 @@ async fn a_secret_is_in_no_view_of_readers_and_in_no_log_and_no_metric() {
         .await
         .expect("the rest is shown");
     assert_eq!(shown, "20261123-1 8900000000000000001 application/json");
-    let told = format!(
+    let leaks = format!(
         "SELECT count(*) FROM hookfast.timeline('request-0001') t WHERE t::text LIKE '%{CANARY}%'"
     );
-    let told: i64 = sqlx::query_scalar(AssertSqlSafe(told))
+    let leaks: i64 = sqlx::query_scalar(AssertSqlSafe(leaks))
         .fetch_one(&mut connection)
         .await
-        .expect("a reader may ask");
-    assert_eq!(told, 0);
+        .expect("a reader may query it");
+    assert_eq!(leaks, 0);
     for refused in [
         "SELECT hookfast.retry(1, why => 'a test')",
         "SELECT * FROM hookfast_data.events",
@@ -361,6 +361,6 @@ async fn a_secret_is_in_no_view_of_readers_and_in_no_log_and_no_metric() {
         )))
         .execute(&pool)
         .await
-        .expect("gone");
+        .expect("dropped");
     }
 }

@@ -45,22 +45,23 @@ fn checked(url: &str) -> String {
         .env("AIRALO_CLIENT_SECRET", AIRALO_SECRET)
         .output()
         .expect("it runs");
-    let said = String::from_utf8_lossy(&output.stdout).into_owned();
-    said.lines()
+    let printed = String::from_utf8_lossy(&output.stdout).into_owned();
+    printed
+        .lines()
         .find(|line| line.contains("connections: "))
-        .unwrap_or_else(|| panic!("{said}"))
+        .unwrap_or_else(|| panic!("{printed}"))
         .to_owned()
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_process_opens_no_more_connections_than_check_says() {
+async fn a_process_opens_no_more_connections_than_check_reports() {
     let cluster = durable_cluster().await;
-    let said = checked(&cluster.url());
+    let printed = checked(&cluster.url());
     assert!(
-        said.starts_with("ok") && said.contains("4 for handler 'four', 6 for handler 'six')"),
-        "{said}"
+        printed.starts_with("ok") && printed.contains("4 for handler 'four', 6 for handler 'six')"),
+        "{printed}"
     );
-    let (_, most) = said.split_once("up to ").expect("a number");
+    let (_, most) = printed.split_once("up to ").expect("a number");
     let most: i64 = most
         .split(' ')
         .next()
@@ -142,10 +143,10 @@ async fn check_compares_the_connections_with_what_role_and_database_allow() {
             .execute(&mut connection)
             .await
             .expect("a limit");
-        let said = checked(url.as_str());
+        let printed = checked(url.as_str());
         assert!(
-            said.starts_with(grade) && said.contains(reason),
-            "{limits}: {said}"
+            printed.starts_with(grade) && printed.contains(reason),
+            "{limits}: {printed}"
         );
     }
 }

@@ -35,7 +35,7 @@ fn port(folder: &Path) -> SocketAddr {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn it_ends_with_its_postgres_however_it_ends_and_starts_again_on_what_is_left() {
+async fn it_ends_with_its_postgres_and_starts_again_on_the_same_data() {
     let folder = tempfile::tempdir().expect("a folder");
     let mut first = dev(folder.path());
     first.ready().await;
@@ -172,10 +172,10 @@ async fn a_random_secret_is_made_and_kept_private_and_it_stays_on_this_machine()
             .expect("it runs")
     };
     let open = run(&["dev"], "0.0.0.0:0");
-    let said = String::from_utf8_lossy(&open.stderr).into_owned();
+    let printed = String::from_utf8_lossy(&open.stderr).into_owned();
     assert!(
-        !open.status.success() && said.contains("only with your own secret"),
-        "{said}"
+        !open.status.success() && printed.contains("only with your own secret"),
+        "{printed}"
     );
 
     let mut command = Command::new(env!("CARGO_BIN_EXE_hookfast"));
@@ -196,10 +196,10 @@ async fn a_random_secret_is_made_and_kept_private_and_it_stays_on_this_machine()
     );
     let url = format!("http://{}/webhooks/airalo", server.ingress().await);
     let sent = run(&["send", "credit_limit.50", "--url", &url], "127.0.0.1:0");
-    let said = String::from_utf8_lossy(&sent.stdout).into_owned();
+    let printed = String::from_utf8_lossy(&sent.stdout).into_owned();
     assert!(
-        said.starts_with("200") && said.contains("stored"),
-        "signed with the secret of this folder: {said}"
+        printed.starts_with("200") && printed.contains("stored"),
+        "signed with the secret of this folder: {printed}"
     );
     let mut client = Client::connect(server.ingress().await).await;
     client

@@ -60,7 +60,7 @@ impl Folder {
     }
 
     fn printed(&self) -> String {
-        fs::read_to_string(self.path().join("printed")).expect("what it printed")
+        fs::read_to_string(self.path().join("printed")).expect("its output")
     }
 
     fn url(&self) -> String {
@@ -86,7 +86,7 @@ async fn stop(mut server: Server) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn its_postgres_keeps_its_port_and_takes_another_where_that_is_taken() {
+async fn its_postgres_keeps_its_port_and_uses_another_if_it_is_in_use() {
     let folder = Folder::new();
     stop(folder.dev(&[], &[]).await).await;
     let first = folder.dev(&[], &[]).await;
@@ -195,7 +195,7 @@ async fn the_commands_of_its_folder_find_its_database_and_its_addresses() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn nothing_that_comes_from_its_environment_is_written_to_disk() {
+async fn no_value_of_its_environment_is_written_to_disk() {
     let (folder, database) = (Folder::new(), database().await);
     let environment = [
         ("DATABASE_URL", database.url()),
@@ -237,13 +237,13 @@ async fn nothing_that_comes_from_its_environment_is_written_to_disk() {
         (&["listen"], "HOOKFAST_LISTEN_SECRET"),
         (&["events"], "DATABASE_URL"),
     ] {
-        let said = text(&folder.run(arguments));
+        let shown = text(&folder.run(arguments));
         assert!(
-            said.contains("not written to disk")
-                && said
+            shown.contains("not written to disk")
+                && shown
                     .to_lowercase()
                     .contains(&format!("set {name}").to_lowercase()),
-            "{said}"
+            "{shown}"
         );
     }
     stop(server).await;
@@ -256,14 +256,14 @@ async fn a_folder_that_others_can_write_to_is_refused_before_anything_is_written
     fs::create_dir(&inside).expect("made");
     let refused = |word: &str| {
         let mut dev = folder.command(&["dev", "--listen", ":0", "--admin-listen", ":0"]);
-        let said = dev
+        let shown = dev
             .env("AIRALO_CLIENT_SECRET", AIRALO_SECRET)
             .output()
             .expect("it runs");
         assert!(
-            !said.status.success() && text(&said).contains(word),
+            !shown.status.success() && text(&shown).contains(word),
             "{}",
-            text(&said)
+            text(&shown)
         );
         assert_eq!(fs::read_dir(&inside).expect("it is there").count(), 0);
         assert!(
@@ -393,7 +393,7 @@ async fn a_handler_whose_function_is_missing_is_waited_for_and_then_served() {
             .await
             .expect("a number")
     };
-    wait_until("the function's work on what came before it", async || {
+    wait_until("the function's work on earlier events", async || {
         done().await == 1
     })
     .await;
@@ -403,7 +403,7 @@ async fn a_handler_whose_function_is_missing_is_waited_for_and_then_served() {
     )
     .await;
     assert_eq!(status, 200);
-    wait_until("the function's work on what came after it", async || {
+    wait_until("the function's work on later events", async || {
         done().await == 2
     })
     .await;
@@ -412,7 +412,7 @@ async fn a_handler_whose_function_is_missing_is_waited_for_and_then_served() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn handlers_that_its_configuration_no_longer_has_are_retired_and_come_back_with_it() {
+async fn handlers_without_a_configuration_are_retired_until_it_returns() {
     let folder = Folder::new();
     let config = |handler: &str| {
         let text = format!(
@@ -420,7 +420,7 @@ async fn handlers_that_its_configuration_no_longer_has_are_retired_and_come_back
         );
         fs::write(folder.path().join("hookfast.toml"), text).expect("written");
     };
-    let said = async |query: &str| -> String {
+    let value = async |query: &str| -> String {
         let mut connection = sqlx::PgConnection::connect(&folder.url())
             .await
             .expect("a connection");
@@ -434,7 +434,7 @@ async fn handlers_that_its_configuration_no_longer_has_are_retired_and_come_back
     let arguments = ["--config", "hookfast.toml"];
     config("stock");
     let first = folder.dev(&arguments, &[]).await;
-    said("SELECT hookfast.enqueue('shop', 'shop.paid', '{}')").await;
+    value("SELECT hookfast.enqueue('shop', 'shop.paid', '{}')").await;
     let other = "INSERT INTO hookfast_data.handlers (name, kind, types, max_attempts, registered_version) VALUES ('program', 'rust', '{*}', 3, 0)";
     let mut connection = sqlx::PgConnection::connect(&folder.url())
         .await
@@ -448,11 +448,11 @@ async fn handlers_that_its_configuration_no_longer_has_are_retired_and_come_back
     config("warehouse");
     let second = folder.dev(&arguments, &[]).await;
     assert_eq!(
-        said(handlers).await,
+        value(handlers).await,
         "program unserved, stock retired, warehouse ok"
     );
     assert_eq!(
-        said("SELECT state FROM hookfast.deliveries").await,
+        value("SELECT state FROM hookfast.deliveries").await,
         "retired",
         "it stays"
     );
@@ -464,11 +464,11 @@ async fn handlers_that_its_configuration_no_longer_has_are_retired_and_come_back
     config("stock");
     let third = folder.dev(&arguments, &[]).await;
     assert_eq!(
-        said(handlers).await,
+        value(handlers).await,
         "program unserved, stock ok, warehouse retired"
     );
     assert_eq!(
-        said("SELECT count(*) FROM hookfast.claim('stock', 'a client')").await,
+        value("SELECT count(*) FROM hookfast.claim('stock', 'a client')").await,
         "1"
     );
     stop(third).await;

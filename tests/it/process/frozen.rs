@@ -52,7 +52,7 @@ async fn ends_on_sigterm(server: &mut Server) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn frozen_connections_hold_up_neither_intake_nor_deliveries_nor_the_end() {
+async fn frozen_connections_delay_neither_intake_nor_deliveries_nor_the_end() {
     let (database, sink) = (database().await, Sink::start().await);
     let (line, pool) = (TcpProxy::start(database.url()).await, database.pool().await);
     let mut server = Server::serve(line.url(), &sink.config(SHORT_GRACE), &[]);
@@ -146,7 +146,7 @@ const BOOKS: &str = "[handlers.books]\nkind = \"sql\"\ntypes = [\"*\"]\nfunction
 
 /// The server commits, and the answer never arrives: the rows of the handler exist once.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_commit_that_is_never_answered_holds_up_no_handler_and_happens_once() {
+async fn a_commit_without_a_response_blocks_no_handler_and_happens_once() {
     let (database, sink) = (database().await, Sink::start().await);
     let (line, pool) = (TcpProxy::start(database.url()).await, database.pool().await);
     sqlx::raw_sql(SEEN)
@@ -182,7 +182,7 @@ const LONG_RECOVERY: Duration = Duration::from_secs(90);
 
 /// The connection of a handler that may take an hour dies silently at a statement: its delivery is
 /// run again long before that.
-async fn a_frozen_answer_holds_up_no_delivery(statement: &[u8], logged: &str) {
+async fn a_frozen_response_blocks_no_delivery(statement: &[u8], logged: &str) {
     let (database, sink) = (database().await, Sink::start().await);
     let (line, pool) = (TcpProxy::start(database.url()).await, database.pool().await);
     sqlx::raw_sql(SEEN)
@@ -211,19 +211,19 @@ async fn a_frozen_answer_holds_up_no_delivery(statement: &[u8], logged: &str) {
 const NOT_BEGUN: &str = "a settling transaction could not begin";
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_frozen_lock_of_a_delivery_is_not_waited_for_as_long_as_its_handler() {
-    a_frozen_answer_holds_up_no_delivery(b"FOR UPDATE", NOT_BEGUN).await;
+async fn a_frozen_lock_of_a_delivery_is_not_awaited_for_the_whole_timeout() {
+    a_frozen_response_blocks_no_delivery(b"FOR UPDATE", NOT_BEGUN).await;
 }
 
 /// The server holds the lock already, with the handler's time limit.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_connection_that_froze_at_the_begin_holds_no_lock_as_long_as_its_handler() {
-    a_frozen_answer_holds_up_no_delivery(b"plan_cache_mode = force_custom_plan", NOT_BEGUN).await;
+async fn a_connection_frozen_at_begin_does_not_keep_its_lock_for_the_whole_timeout() {
+    a_frozen_response_blocks_no_delivery(b"plan_cache_mode = force_custom_plan", NOT_BEGUN).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_frozen_answer_of_a_function_is_not_waited_for_as_long_as_its_handler() {
-    a_frozen_answer_holds_up_no_delivery(
+async fn a_frozen_response_of_a_function_is_not_awaited_for_the_whole_timeout() {
+    a_frozen_response_blocks_no_delivery(
         b"hookfast: sql handler",
         "the connection to the database broke",
     )
@@ -231,8 +231,8 @@ async fn a_frozen_answer_of_a_function_is_not_waited_for_as_long_as_its_handler(
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_frozen_commit_is_not_waited_for_as_long_as_its_handler() {
-    a_frozen_answer_holds_up_no_delivery(b"COMMIT\0", "a late outcome was discarded").await;
+async fn a_frozen_commit_is_not_awaited_for_the_whole_timeout() {
+    a_frozen_response_blocks_no_delivery(b"COMMIT\0", "a late outcome was discarded").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -278,7 +278,7 @@ impl Drop for StoppedBackends {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn stopped_server_processes_hold_up_neither_intake_nor_deliveries() {
+async fn stopped_server_processes_delay_neither_intake_nor_deliveries() {
     let (cluster, sink) = (durable_cluster().await, Sink::start().await);
     let pool = PgPool::connect(&cluster.url()).await.expect("a connection");
     let mut server = Server::serve(&cluster.url(), &sink.config(SHORT_GRACE), &[]);

@@ -53,7 +53,7 @@ async fn every_acknowledged_event_is_handled_after_crashes_of_postgres_under_loa
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn with_postgres_away_webhooks_get_503_until_it_is_back_and_no_restart_is_needed() {
+async fn webhooks_get_503_while_postgres_is_unavailable_and_no_restart_is_needed() {
     let (database, sink) = (database().await, Sink::start().await);
     let line = TcpProxy::start(database.url()).await;
     line.cut();

@@ -14,7 +14,7 @@ const CONFIG: &str = "[sources.airalo]\nkind = 'airalo'\nsecrets = ['env:AIRALO_
 
 /// Warnings and errors logged, and sessions opened, within ten seconds of an outcome that cannot be
 /// stored.
-async fn ten_seconds_of_trouble(server: &Server, pool: &PgPool) -> (usize, i64) {
+async fn ten_seconds_of_failure(server: &Server, pool: &PgPool) -> (usize, i64) {
     let sessions = async || {
         // The statistics arrive late, but they count every session.
         count(
@@ -37,7 +37,7 @@ async fn ten_seconds_of_trouble(server: &Server, pool: &PgPool) -> (usize, i64) 
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_read_only_database_is_left_in_peace_and_settles_once_writable() {
+async fn a_read_only_database_gets_no_writes_and_settles_once_writable() {
     let (cluster, gate) = (durable_cluster().await, Gate::start().await);
     let pool = PgPool::connect(&cluster.url()).await.expect("a connection");
     let server = Server::serve(&cluster.url(), &gate.config(""), &[]);
@@ -60,7 +60,7 @@ async fn a_read_only_database_is_left_in_peace_and_settles_once_writable() {
     read_only("on").await;
     gate.open();
     server.logged("settle: ").await;
-    let (lines, sessions) = ten_seconds_of_trouble(&server, &pool).await;
+    let (lines, sessions) = ten_seconds_of_failure(&server, &pool).await;
     // One line for each part and job that needs the database.
     assert!(
         lines <= 20 && sessions <= 40,
@@ -101,7 +101,7 @@ async fn a_full_disk_is_waited_for_without_spinning() {
     .expect("a trigger");
     gate.open();
     server.logged("settle: ").await;
-    let (lines, sessions) = ten_seconds_of_trouble(&server, &pool).await;
+    let (lines, sessions) = ten_seconds_of_failure(&server, &pool).await;
     assert!(
         lines <= 5 && sessions <= 20,
         "{lines} lines and {sessions} sessions in ten seconds"

@@ -59,17 +59,17 @@ async fn a_replay_neither_skips_nor_repeats_an_event_although_its_process_is_kil
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_dead_letter_is_told_to_who_subscribed_to_alerts() {
+async fn the_alert_of_a_dead_letter_reaches_its_subscribers() {
     let (database, sink) = (database().await, Sink::start().await);
     sink.mode
         .set(hookfast::internals::dev::receiver::Mode::Fail(
             axum::http::StatusCode::BAD_REQUEST,
         ));
-    let told = Sink::start().await;
+    let on_call = Sink::start().await;
     let alerts = format!(
         "{}\n[handlers.on_call]\nkind = \"http\"\ntypes = [\"hookfast.*\"]\nurl = \"http://{}/\"\nsecrets = [\"env:HANDLER_SECRET\"]\nallow_private = true\n",
         sink.config("retry = { delays = [\"10ms\"] }"),
-        told.address
+        on_call.address
     );
     let server = Server::serve(database.url(), &alerts, &[]);
     server.ready().await;
@@ -77,7 +77,7 @@ async fn a_dead_letter_is_told_to_who_subscribed_to_alerts() {
         .finish()
         .await;
     wait_until("the alert of three dead letters", async || {
-        told.requests() == 3
+        on_call.requests() == 3
     })
     .await;
     let pool = database.pool().await;

@@ -43,8 +43,8 @@ async fn execute(pool: &PgPool, statement: &'static str) {
         .expect(statement);
 }
 
-async fn nothing_is_asked(pool: &PgPool) {
-    wait_until("everything that was asked to be answered", async || {
+async fn no_action_is_requested(pool: &PgPool) {
+    wait_until("the results of all requested actions", async || {
         count(
             pool,
             "SELECT count(*) FROM hookfast_data.quarantine WHERE requested_action IS NOT NULL",
@@ -108,7 +108,7 @@ async fn after_a_wrong_secret_every_genuine_request_is_accepted_once() {
         "SELECT hookfast.reverify_quarantined('airalo', at_most => 10000, why => 'a test')",
     )
     .await;
-    nothing_is_asked(&pool).await;
+    no_action_is_requested(&pool).await;
     assert_eq!(
         count(
             &pool,
@@ -139,7 +139,7 @@ async fn after_a_wrong_secret_every_genuine_request_is_accepted_once() {
         "SELECT hookfast.reverify_quarantined('airalo', at_most => 350, why => 'a test')",
     )
     .await;
-    nothing_is_asked(&pool).await;
+    no_action_is_requested(&pool).await;
 
     let events = "SELECT count(*) FROM hookfast.events WHERE type = 'airalo.order.completed' AND source = 'airalo'";
     assert_eq!(count(&pool, events).await, 300, "each of them once");
@@ -176,8 +176,8 @@ async fn after_a_wrong_secret_every_genuine_request_is_accepted_once() {
         count(&pool, "SELECT count(*) FROM hookfast.quarantine").await,
         FORGED as i64
     );
-    let told = "SELECT sum((details->>'stored')::bigint)::bigint FROM hookfast.audit_log WHERE action = 'quarantine.answered'";
-    assert_eq!(count(&pool, told).await, 250);
+    let answered = "SELECT sum((details->>'stored')::bigint)::bigint FROM hookfast.audit_log WHERE action = 'quarantine.answered'";
+    assert_eq!(count(&pool, answered).await, 250);
     all_settled(&pool).await;
     let counts = sink.counts();
     assert_eq!(counts.len(), 310);
@@ -193,7 +193,7 @@ async fn after_a_wrong_secret_every_genuine_request_is_accepted_once() {
         "SELECT hookfast.approve_quarantined((SELECT min(quarantine_id) FROM hookfast.quarantine), 'Airalo says it is theirs')",
     )
     .await;
-    nothing_is_asked(&pool).await;
+    no_action_is_requested(&pool).await;
     assert_eq!(
         count(&pool, "SELECT count(*) FROM hookfast.quarantine").await,
         FORGED as i64 - 1
@@ -239,15 +239,15 @@ async fn an_approved_unsigned_request_becomes_an_event_verified_by_the_operator(
         "SELECT hookfast.approve_quarantined((SELECT quarantine_id FROM hookfast.quarantine), 'seen in their portal')",
     )
     .await;
-    nothing_is_asked(&pool).await;
-    let vouched = "SELECT count(*) FROM hookfast.events WHERE origin = 'quarantine' AND verified_by = 'operator:' || session_user AND idempotency_key LIKE 'order:%'";
-    assert_eq!(count(&pool, vouched).await, 1);
+    no_action_is_requested(&pool).await;
+    let approved = "SELECT count(*) FROM hookfast.events WHERE origin = 'quarantine' AND verified_by = 'operator:' || session_user AND idempotency_key LIKE 'order:%'";
+    assert_eq!(count(&pool, approved).await, 1);
     wait_until("its delivery", async || sink.requests() == 1).await;
 }
 
 /// No genuine request has to arrive for it: the rejected one was genuine.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_source_is_healthy_again_after_its_refused_requests_were_accepted() {
+async fn a_source_is_healthy_again_after_its_rejected_requests_were_accepted() {
     let (database, sink, folder) = (
         database().await,
         Sink::start().await,
@@ -287,7 +287,7 @@ async fn a_source_is_healthy_again_after_its_refused_requests_were_accepted() {
         "SELECT hookfast.reverify_quarantined('airalo', at_most => 4, why => 'a test')",
     )
     .await;
-    nothing_is_asked(&pool).await;
+    no_action_is_requested(&pool).await;
     becomes("ok").await;
     let counted = "SELECT sum(value)::bigint FROM hookfast_data.rollups WHERE subject = 'source:airalo' AND counter = 'stored'";
     assert_eq!(count(&pool, counted).await, 4);
@@ -295,7 +295,7 @@ async fn a_source_is_healthy_again_after_its_refused_requests_were_accepted() {
 
 /// A signature that covers the time is verified as of its arrival.
 #[tokio::test(flavor = "multi_thread")]
-async fn what_was_signed_with_its_time_an_hour_ago_is_not_stale() {
+async fn a_request_signed_an_hour_ago_is_not_stale_when_reverified() {
     let (database, folder) = (database().await, tempfile::tempdir().expect("a folder"));
     let secret = folder.path().join("secret");
     fs::write(&secret, "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaTT").expect("written");
@@ -336,7 +336,7 @@ async fn what_was_signed_with_its_time_an_hour_ago_is_not_stale() {
         "SELECT hookfast.reverify_quarantined('acme', at_most => 1, why => 'a test')",
     )
     .await;
-    nothing_is_asked(&pool).await;
+    no_action_is_requested(&pool).await;
     assert_eq!(
         count(
             &pool,
@@ -356,7 +356,7 @@ async fn what_was_signed_with_its_time_an_hour_ago_is_not_stale() {
         "SELECT hookfast.reverify_quarantined('acme', at_most => 1, why => 'a test')",
     )
     .await;
-    nothing_is_asked(&pool).await;
+    no_action_is_requested(&pool).await;
     assert_eq!(
         count(&pool, "SELECT count(*) FROM hookfast.events WHERE source = 'acme' AND type = 'acme.user.created'").await,
         1

@@ -11,7 +11,7 @@ use crate::support::{
 use nix::sys::signal::Signal;
 
 #[tokio::test]
-async fn sigterm_finishes_what_runs_and_releases_the_rest() {
+async fn sigterm_finishes_running_attempts_and_releases_the_rest() {
     let (database, gate) = (database().await, Gate::start().await);
     let pool = database.pool().await;
     let mut server = Server::serve(database.url(), &gate.config("concurrency = 2"), &[]);
@@ -39,7 +39,7 @@ async fn sigterm_finishes_what_runs_and_releases_the_rest() {
 
     server.signal(Signal::SIGTERM);
     server.logged("stopping").await;
-    wait_until("what was not started is free", async || {
+    wait_until("the release of unstarted deliveries", async || {
         count(
             &pool,
             "SELECT count(*) FROM hookfast_data.outbox WHERE lease_id IS NOT NULL",

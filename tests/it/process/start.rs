@@ -18,7 +18,7 @@ const CONFIG: &str =
     "[sources.airalo]\nkind = \"airalo\"\nsecrets = [\"env:AIRALO_CLIENT_SECRET\"]\n";
 
 #[tokio::test(flavor = "multi_thread")]
-async fn on_a_standby_it_waits_and_takes_webhooks_once_that_is_promoted() {
+async fn on_a_standby_it_waits_and_accepts_webhooks_once_that_is_promoted() {
     let mut cluster = durable_cluster().await;
     // A first start registers everything.
     let mut before = Server::serve(&cluster.url(), CONFIG, &[]);
@@ -44,9 +44,9 @@ async fn on_a_standby_it_waits_and_takes_webhooks_once_that_is_promoted() {
         .env("DATABASE_URL", cluster.url())
         .output()
         .expect("it runs");
-    let said = String::from_utf8_lossy(&migrated.stdout);
+    let printed = String::from_utf8_lossy(&migrated.stdout);
     assert!(
-        migrated.status.success() && said.contains("the server only reads"),
+        migrated.status.success() && printed.contains("the server only reads"),
         "{migrated:?}"
     );
 
@@ -60,7 +60,7 @@ async fn on_a_standby_it_waits_and_takes_webhooks_once_that_is_promoted() {
 
 /// As after an upgrade of the program while the disk is full.
 #[tokio::test(flavor = "multi_thread")]
-async fn with_migrations_pending_it_waits_for_a_database_that_only_reads() {
+async fn with_migrations_pending_it_waits_for_a_read_only_database() {
     let database = database().await;
     let mut connection = database.connect().await;
     let mut run = async |statement: &str| {
@@ -126,7 +126,7 @@ async fn a_start_names_handlers_that_no_configuration_has_and_discards_for_retir
     )
     .execute(&pool)
     .await
-    .expect("as if it had come late");
+    .expect("as if it had arrived late");
     wait_until_within(Duration::from_secs(30), "a discarded delivery", async || {
         count(&pool, "SELECT count(*) FROM hookfast.deliveries WHERE handler = 'sink' AND state = 'discarded'").await
             == 1
@@ -146,7 +146,7 @@ async fn a_start_names_handlers_that_no_configuration_has_and_discards_for_retir
 async fn status_is_right_soon_after_a_start_and_soon_after_an_event() {
     let (database, sink) = (database().await, Sink::start().await);
     let pool = database.pool().await;
-    let said = async |area: &str| -> String {
+    let printed = async |area: &str| -> String {
         let query = "SELECT coalesce(string_agg(state || ' | ' || message, '; '), 'nothing') FROM hookfast.status() WHERE area = $1";
         sqlx::query_scalar(query)
             .bind(area)
@@ -160,7 +160,7 @@ async fn status_is_right_soon_after_a_start_and_soon_after_an_event() {
         SOON,
         "a status that knows the process is ready",
         async || {
-            said("intake")
+            printed("intake")
                 .await
                 .contains("ok | 1 of 1 live process receives webhooks")
         },
@@ -172,8 +172,10 @@ async fn status_is_right_soon_after_a_start_and_soon_after_an_event() {
         SOON,
         "a status that knows the event and its delivery",
         async || {
-            said("source").await.contains(", 1 in the last hour")
-                && said("handler").await.contains(" 1 delivered and 0 failed")
+            printed("source").await.contains(", 1 in the last hour")
+                && printed("handler")
+                    .await
+                    .contains(" 1 delivered and 0 failed")
         },
     )
     .await;

@@ -20,10 +20,7 @@ async fn a_late_outcome_is_discarded() {
         post(stopped.ingress().await, &order("stopped", 1)).await.0,
         200
     );
-    wait_until("the attempt that will come late", async || {
-        gate.arrived() == 1
-    })
-    .await;
+    wait_until("the late attempt", async || gate.arrived() == 1).await;
     stopped.signal(Signal::SIGSTOP);
 
     let other = Server::serve(database.url(), &config, &["--roles", "worker"]);
@@ -70,7 +67,7 @@ async fn a_late_outcome_is_discarded() {
     .expect("the attempts");
     assert_eq!(
         after, "lost,delivered,delivered",
-        "the late attempt left no trace"
+        "the late attempt recorded nothing"
     );
     drop(other);
 }

@@ -116,7 +116,7 @@ impl Desk {
     }
 
     /// Delivery `n`, of event `n`, is new, and has its key if its handler is ordered.
-    async fn owed(&self, n: u32, handler: &str) {
+    async fn pending(&self, n: u32, handler: &str) {
         self.execute(&format!(
             "INSERT INTO hookfast_data.outbox (handler_id, id, event_id, attempts_left, ordering_key) \
                 SELECT h.id, {n}, {}, h.max_attempts, CASE WHEN h.ordered_by IS NOT NULL THEN '' END FROM hookfast_data.handlers h WHERE h.name = '{handler}'; \

@@ -6,11 +6,11 @@ use hookfast::internals::store::SettleOutcome::{Delivered, Rejected};
 use std::cell::Cell;
 
 #[tokio::test]
-async fn a_key_that_is_held_waits_and_after_the_retry_goes_on_in_order() {
+async fn a_blocked_key_waits_and_continues_in_order_after_the_retry() {
     let desk = Desk::new().await;
     desk.events(1..=4, 1).await;
     for n in 1..=4 {
-        desk.owed(n, "holds").await;
+        desk.pending(n, "holds").await;
     }
     desk.settle(desk.claim_one("holds", 1).await, Rejected)
         .await;
@@ -27,7 +27,7 @@ async fn a_key_that_is_held_waits_and_after_the_retry_goes_on_in_order() {
 }
 
 #[tokio::test]
-async fn after_the_dead_letter_of_a_held_key_is_discarded_the_next_one_is_due() {
+async fn discarding_the_dead_letter_of_a_blocked_key_makes_the_next_one_due() {
     let desk = Desk::new().await;
     desk.events(1..=3, 1).await;
     for all in [
@@ -36,7 +36,7 @@ async fn after_the_dead_letter_of_a_held_key_is_discarded_the_next_one_is_due() 
     ] {
         desk.execute("TRUNCATE hookfast_data.attempts").await;
         for n in 1..=3 {
-            desk.owed(n, "holds").await;
+            desk.pending(n, "holds").await;
         }
         desk.settle(desk.claim_one("holds", 1).await, Rejected)
             .await;
@@ -48,11 +48,11 @@ async fn after_the_dead_letter_of_a_held_key_is_discarded_the_next_one_is_due() 
 }
 
 #[tokio::test]
-async fn a_retry_waits_for_what_runs_or_is_due_of_its_key() {
+async fn a_retry_waits_for_running_and_due_deliveries_of_its_key() {
     let desk = Desk::new().await;
     desk.events(1..=3, 1).await;
     for n in 1..=3 {
-        desk.owed(n, "skips").await;
+        desk.pending(n, "skips").await;
     }
     desk.settle(desk.claim_one("skips", 1).await, Rejected)
         .await;
@@ -125,7 +125,7 @@ async fn a_retry_that_commits_late_does_not_run_beside_another_of_its_key() {
             .execute(&mut *operator)
             .await
             .expect("retried");
-        desk.owed(2, handler).await;
+        desk.pending(2, handler).await;
         let mut running = desk.claim(handler).await;
         operator.commit().await.expect("committed");
         desk.sequence().await;
@@ -150,7 +150,7 @@ async fn a_retry_behind_one_that_is_just_ending_is_not_forgotten() {
     let desk = Desk::new().await;
     desk.events(1..=2, 1).await;
     desk.dead(1, "skips", "no").await;
-    desk.owed(2, "skips").await;
+    desk.pending(2, "skips").await;
     let running = desk.claim_one("skips", 2).await;
     let mut operator = desk.pool.begin().await.expect("a transaction");
     sqlx::query("SELECT hookfast.retry(1, why => 'a test')")

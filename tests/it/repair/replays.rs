@@ -108,8 +108,11 @@ async fn a_replay_also_reaches_a_later_handler() {
         &format!("SELECT hookfast.replay({}, 'shop', 'none')", desk.id(99)),
     )
     .await;
-    desk.execute(&format!("SELECT hookfast.erase({}, 'asked')", desk.id(2)))
-        .await;
+    desk.execute(&format!(
+        "SELECT hookfast.erase({}, 'a request')",
+        desk.id(2)
+    ))
+    .await;
     desk.refuses(
         "HF007",
         &format!("SELECT hookfast.replay({}, 'shop', 'none')", desk.id(2)),
@@ -118,11 +121,11 @@ async fn a_replay_also_reaches_a_later_handler() {
 }
 
 #[tokio::test]
-async fn without_at_most_nothing_starts_and_it_says_how_many() {
+async fn without_at_most_a_replay_returns_the_count_and_does_not_start() {
     let desk = Desk::new().await;
     desk.events(1..=9, 1).await;
     let before = desk.everything().await;
-    let preview = "SELECT concat_ws(' ', coalesce(replay_id::text, 'no replay'), matching, (SELECT string_agg(s->>'idempotency_key', ',') FROM jsonb_array_elements(sample) s)) FROM hookfast.replay_all('shop')";
+    let preview = "SELECT concat_ws(' ', coalesce(replay_id::text, 'no replay'), matching, (SELECT string_agg(e.idempotency_key, ',' ORDER BY e.event_id) FROM hookfast.events e WHERE e.event_id = ANY (sample_ids))) FROM hookfast.replay_all('shop')";
     assert_eq!(desk.text(preview).await, "no replay 9 e1,e2,e3,e4,e5");
     assert_eq!(desk.everything().await, before);
     desk.refuses(
@@ -164,7 +167,7 @@ async fn without_at_most_nothing_starts_and_it_says_how_many() {
 }
 
 #[tokio::test]
-async fn each_event_comes_once_oldest_first_and_no_faster_than_it_may() {
+async fn each_event_is_replayed_once_oldest_first_and_at_its_rate() {
     let desk = Desk::new().await;
     desk.events(1..=23, 1).await;
     desk.replay_all("'shop', per_second => 2").await;
@@ -216,7 +219,7 @@ async fn it_yields_while_ten_seconds_worth_waits_and_then_ends_as_done() {
 }
 
 #[tokio::test]
-async fn a_step_that_looks_at_more_than_it_takes_neither_skips_nor_repeats() {
+async fn a_step_that_reads_more_than_it_replays_neither_skips_nor_repeats() {
     let desk = Desk::new().await;
     for n in 1..=30 {
         desk.event(
@@ -275,7 +278,7 @@ async fn a_step_that_is_rolled_back_neither_skips_nor_repeats() {
 }
 
 #[tokio::test]
-async fn two_who_step_at_once_make_it_once() {
+async fn two_concurrent_steps_replay_each_event_once() {
     let desk = Desk::new().await;
     desk.events(1..=3, 1).await;
     desk.replay_all("'shop', per_second => 100").await;
@@ -371,7 +374,7 @@ async fn a_replay_can_be_paused_resumed_and_cancelled() {
 }
 
 #[tokio::test]
-async fn only_what_matches_and_was_not_erased_comes() {
+async fn only_matching_events_that_were_not_erased_are_replayed() {
     let desk = Desk::new().await;
     for n in 1..=8 {
         let (source, kind) = (
@@ -382,8 +385,11 @@ async fn only_what_matches_and_was_not_erased_comes() {
             .await;
     }
     desk.event(9, "airalo", "order.done", "no JSON").await;
-    desk.execute(&format!("SELECT hookfast.erase({}, 'asked')", desk.id(7)))
-        .await;
+    desk.execute(&format!(
+        "SELECT hookfast.erase({}, 'a request')",
+        desk.id(7)
+    ))
+    .await;
     for (filter, expected) in [
         (String::new(), "1 2 3 4 5 6 8 9"),
         (", source => 'airalo'".to_owned(), "1 3 5 9"),
@@ -428,7 +434,7 @@ async fn only_what_matches_and_was_not_erased_comes() {
     assert_eq!(
         desk.text(REPLAYED).await,
         "2 3 4 5 6 8 9",
-        "events erased since are left out"
+        "events erased since are excluded"
     );
 }
 
@@ -462,7 +468,7 @@ async fn an_ordered_handler_gets_them_without_a_key_and_in_order() {
 
 /// Events after the request are delivered normally, whatever the filter is.
 #[tokio::test]
-async fn what_comes_while_it_runs_is_not_replayed() {
+async fn events_that_arrive_during_a_replay_are_not_replayed() {
     let desk = Desk::new().await;
     desk.events(1..=2, 1).await;
     desk.replay_all("'shop', per_second => 100, received_before => now() + interval '1 day'")

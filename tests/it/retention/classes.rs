@@ -1,7 +1,7 @@
 //! Data that is purged row by row: expired keys, counts, and dead letters if the operator
 //! configured it.
 
-use super::{Old, gone};
+use super::{Old, purged};
 use hookfast::internals::domain::Retention;
 use hookfast::internals::store::set_retention;
 use std::time::Duration;
@@ -9,7 +9,7 @@ use std::time::Duration;
 const DAY: Duration = Duration::from_secs(86_400);
 
 #[tokio::test]
-async fn expired_keys_and_old_counts_go_a_day_after_they_were_announced() {
+async fn expired_keys_and_old_counts_are_purged_a_day_after_the_alert() {
     let old = Old::new().await;
     old.execute(
         "INSERT INTO hookfast_data.idempotency_keys (source_id, key, event_id, expires_at) \
@@ -71,7 +71,7 @@ async fn dead_letters_are_kept_forever_by_default() {
     assert_eq!((left.rows, left.days), (2, 0), "the days are purged first");
     assert_eq!(
         old.round().await,
-        gone(1, 0),
+        purged(1, 0),
         "then their day has nothing left either"
     );
     assert_eq!(

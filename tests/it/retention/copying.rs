@@ -1,6 +1,6 @@
 //! A day is copied before anything has to wait for it.
 
-use super::{Old, gone};
+use super::{Old, purged};
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
 
 /// The first two events are dead letters and the last one is pending; none of the others stays.
@@ -43,7 +43,7 @@ async fn locks(old: &Old, of: &mut PgConnection) -> String {
 }
 
 /// A handler's queries, each with at most 100 ms of waiting for a lock.
-async fn nobody_waits(old: &Old) {
+async fn no_session_waits(old: &Old) {
     let mut hot = old.connect().await;
     hot.execute("SET lock_timeout = '100ms'")
         .await
@@ -63,7 +63,7 @@ async fn nobody_waits(old: &Old) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn copying_a_day_blocks_nobody_and_keeps_concurrent_rows() {
+async fn copying_a_day_blocks_no_writer_and_keeps_concurrent_rows() {
     let old = Old::new().await;
     old.day(100, 9).await;
     old.execute(SURVIVORS).await;
@@ -80,7 +80,7 @@ async fn copying_a_day_blocks_nobody_and_keeps_concurrent_rows() {
         "AccessShareLock",
         "only DDL waits for it"
     );
-    nobody_waits(&old).await;
+    no_session_waits(&old).await;
     // A delivery of that day ends, and an operator discards a dead one of it.
     old.execute(
         "SET lock_timeout = '100ms'; DELETE FROM hookfast_data.outbox WHERE id = 77; \
@@ -92,7 +92,7 @@ async fn copying_a_day_blocks_nobody_and_keeps_concurrent_rows() {
     let done: bool = sqlx::query_scalar(PUT_BACK)
         .fetch_one(&mut *emptying)
         .await
-        .expect("put back");
+        .expect("restored");
     assert!(done);
     assert!(
         locks(&old, &mut emptying)
@@ -109,9 +109,37 @@ async fn copying_a_day_blocks_nobody_and_keeps_concurrent_rows() {
     assert_eq!(old.text(terms).await, "term-d100-1 term-d100-2 term-d100-9");
 }
 
+/// The purge as a whole. The last step begins when everything is copied, and records the locks that
+/// are held by then.
+#[tokio::test]
+async fn purging_a_day_locks_it_only_after_the_copy() {
+    let old = Old::new().await;
+    old.day(100, 9).await;
+    old.execute(SURVIVORS).await;
+    old.execute(
+        "CREATE TABLE public.held (modes text); \
+         ALTER FUNCTION hookfast_data.restore_retained_rows RENAME TO last_step; \
+         CREATE FUNCTION hookfast_data.restore_retained_rows(suffix text, lower uuid, upper uuid, copied_since uuid) \
+            RETURNS boolean LANGUAGE plpgsql AS $$ BEGIN \
+            INSERT INTO public.held SELECT string_agg(DISTINCT l.mode, ' ') FROM pg_locks l JOIN pg_class c ON c.oid = l.relation \
+                WHERE l.pid = pg_backend_pid() AND l.granted AND c.relname ~ '_[0-9]{8}$'; \
+            RETURN hookfast_data.last_step(suffix, lower, upper, copied_since); END $$",
+    )
+    .await;
+    old.announced().await;
+    assert_eq!(old.round().await, purged(0, 1));
+    assert_eq!(old.keys().await, "d100-1 d100-2 d100-9");
+    assert_eq!(
+        old.text("SELECT string_agg(modes, ', ') FROM public.held")
+            .await,
+        "AccessShareLock",
+        "only DDL waits for it"
+    );
+}
+
 /// The last step, while another session locks a day.
 #[tokio::test(flavor = "multi_thread")]
-async fn handlers_of_new_events_do_not_wait_for_who_locks_an_old_day() {
+async fn handlers_of_new_events_do_not_wait_for_a_lock_on_an_old_day() {
     let old = Old::new().await;
     old.day(100, 9).await;
     old.execute(TODAY).await;
@@ -125,8 +153,8 @@ async fn handlers_of_new_events_do_not_wait_for_who_locks_an_old_day() {
         )))
         .await
         .expect("locked");
-    nobody_waits(&old).await;
-    old.ingest_is_not_held_up().await;
+    no_session_waits(&old).await;
+    old.ingest_is_not_blocked().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -148,17 +176,17 @@ async fn a_day_with_a_new_conflict_is_purged_in_a_later_round() {
     assert!(!done);
     emptying.rollback().await.expect("rolled back");
     old.announced().await;
-    assert_eq!(old.round().await, gone(0, 1));
+    assert_eq!(old.round().await, purged(0, 1));
     assert_eq!(old.keys().await, "d100-2");
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_mark_of_what_is_not_indexed_stays_with_its_event() {
+async fn the_mark_of_an_unindexed_event_stays_with_it() {
     let old = Old::new().await;
     old.day(100, 2).await;
     old.execute("INSERT INTO hookfast_data.search_terms SELECT '', id FROM hookfast_data.events; SELECT hookfast.hold_event(id, 'a lawyer asked') FROM hookfast_data.events WHERE idempotency_key = 'd100-2'").await;
     old.announced().await;
-    assert_eq!(old.round().await, gone(0, 1));
+    assert_eq!(old.round().await, purged(0, 1));
     assert_eq!(
         old.text("SELECT string_agg(term, '|' ORDER BY term) FROM hookfast_data.search_terms")
             .await,
@@ -167,7 +195,7 @@ async fn a_mark_of_what_is_not_indexed_stays_with_its_event() {
 }
 
 #[tokio::test]
-async fn a_day_that_fails_keeps_no_other_from_going() {
+async fn a_day_that_fails_does_not_stop_the_purge_of_others() {
     let old = Old::new().await;
     old.day(100, 1).await;
     old.day(99, 1).await;
@@ -187,7 +215,7 @@ async fn a_day_that_fails_keeps_no_other_from_going() {
 }
 
 #[tokio::test]
-async fn rows_are_taken_from_where_the_statement_before_ended() {
+async fn rows_are_copied_from_the_end_of_the_statement_before() {
     let old = Old::new().await;
     let key = |name: &str, hours: u32| {
         format!(
@@ -196,21 +224,21 @@ async fn rows_are_taken_from_where_the_statement_before_ended() {
     };
     old.execute(&(key("a", 90) + &key("b", 80) + &key("c", 70)))
         .await;
-    let leave = async |since: &str| {
-        let leave = format!(
-            "SELECT went || ' ' || extract(epoch FROM date_trunc('hour', now()) - upto)::integer / 3600 FROM hookfast_data.purge_rows('keys', 2, {since})"
+    let purge = async |since: &str| {
+        let statement = format!(
+            "SELECT purged || ' ' || extract(epoch FROM date_trunc('hour', now()) - upto)::integer / 3600 FROM hookfast_data.purge_rows('keys', 2, {since})"
         );
-        old.text(&leave).await
+        old.text(&statement).await
     };
-    assert_eq!(leave("now() - interval '1000 days'").await, "2 80");
+    assert_eq!(purge("now() - interval '1000 days'").await, "2 80");
     old.execute(&key("older", 95)).await;
     let since = "date_trunc('hour', now()) - interval '80 hours'";
     assert_eq!(
-        leave(since).await,
+        purge(since).await,
         "1 70",
         "the older day is left to the next round"
     );
-    assert_eq!(leave(since).await, "0 80");
+    assert_eq!(purge(since).await, "0 80");
     assert_eq!(
         old.text("SELECT string_agg(key, ' ') FROM hookfast_data.idempotency_keys")
             .await,

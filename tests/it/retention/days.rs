@@ -1,10 +1,10 @@
 //! Days of events: what is purged, what stays, and when.
 
-use super::{Old, gone};
+use super::{Old, purged};
 use hookfast::internals::store::PurgeReport;
 
 #[tokio::test]
-async fn the_first_drop_is_announced_a_day_ahead_and_then_days_go_with_all_their_tables() {
+async fn the_first_purge_is_announced_a_day_ahead_and_drops_all_tables_of_a_day() {
     let old = Old::new().await;
     old.day(100, 5).await;
     old.day(89, 3).await;
@@ -26,7 +26,7 @@ async fn the_first_drop_is_announced_a_day_ahead_and_then_days_go_with_all_their
     );
 
     old.announced().await;
-    assert_eq!(old.round().await, gone(1, 0));
+    assert_eq!(old.round().await, purged(1, 0));
     assert_eq!(old.keys().await, "d89-1 d89-2 d89-3");
     assert_eq!(
         old.days().await.split(' ').count(),
@@ -57,7 +57,7 @@ async fn the_first_drop_is_announced_a_day_ahead_and_then_days_go_with_all_their
     );
     assert_eq!(old.text(alerts).await, "events 5, events 3");
     old.announced().await;
-    assert_eq!(old.round().await, gone(1, 0));
+    assert_eq!(old.round().await, purged(1, 0));
     assert_eq!(old.days().await, "none");
     let log = "SELECT string_agg(details->>'dropped', ' ' ORDER BY id) FROM hookfast_data.audit_log WHERE action = 'retention.day'";
     assert_eq!(old.text(log).await, "5 3");
@@ -82,7 +82,7 @@ async fn pending_dead_held_conflicting_and_replayed_events_are_kept_until_releas
     old.announced().await;
     let preview = "SELECT string_agg(rows || ' ' || stays, ', ' ORDER BY day) FROM hookfast.retention_preview() WHERE class = 'events'";
     assert_eq!(old.text(preview).await, "8 5, 2 1");
-    assert_eq!(old.round().await, gone(0, 2));
+    assert_eq!(old.round().await, purged(0, 2));
     assert_eq!(old.keys().await, "d100-1 d100-2 d100-3 d100-4 d100-5 d95-1");
     let history = "SELECT string_agg(e.idempotency_key, ' ' ORDER BY 1) FROM hookfast_data.attempts a JOIN hookfast_data.events e ON e.id = a.event_id WHERE e.idempotency_key LIKE 'd%'";
     assert_eq!(
@@ -105,7 +105,7 @@ async fn pending_dead_held_conflicting_and_replayed_events_are_kept_until_releas
     let before = old.text(log).await;
     assert_eq!(
         old.round().await,
-        gone(0, 2),
+        purged(0, 2),
         "the next round has nothing to do"
     );
     assert_eq!(old.text(log).await, before);
@@ -115,7 +115,7 @@ async fn pending_dead_held_conflicting_and_replayed_events_are_kept_until_releas
          SELECT hookfast.unhold_event(event_id, why => 'a test') FROM hookfast.retention_holds; SELECT hookfast.cancel_replay(replay_id, why => 'a test') FROM hookfast.replays",
     )
     .await;
-    assert_eq!(old.round().await, gone(0, 2));
+    assert_eq!(old.round().await, purged(0, 2));
     assert_eq!(
         old.keys().await,
         "d100-4 d95-1",
@@ -125,7 +125,7 @@ async fn pending_dead_held_conflicting_and_replayed_events_are_kept_until_releas
         "UPDATE hookfast_data.retention SET keep = interval '90 days' WHERE class = 'conflicts'",
     )
     .await;
-    assert_eq!(old.round().await, gone(2, 0));
+    assert_eq!(old.round().await, purged(2, 0));
     assert_eq!(old.days().await, "none");
 }
 

@@ -1,18 +1,18 @@
 //! Retention while readers and replays run, and after interruptions.
 
-use super::{Old, gone};
+use super::{Old, purged};
 use crate::support::wait_until;
 use sqlx::{AssertSqlSafe, Connection};
 
 #[tokio::test]
-async fn a_replay_does_not_slip_in_between() {
+async fn no_replay_starts_between_check_and_purge() {
     let old = Old::new().await;
     old.day(100, 2).await;
     old.announced().await;
     let mut operator = old.connect().await;
     let mut replaying = operator.begin().await.expect("a transaction");
     sqlx::query(
-        "SELECT hookfast.replay(event_id, 'shop', 'once more') FROM hookfast.events WHERE idempotency_key = 'd100-1'",
+        "SELECT hookfast.replay(event_id, 'shop', 'again') FROM hookfast.events WHERE idempotency_key = 'd100-1'",
     )
     .execute(&mut *replaying)
     .await
@@ -24,7 +24,7 @@ async fn a_replay_does_not_slip_in_between() {
         "it is not touched as long as that transaction is open"
     );
     replaying.commit().await.expect("committed");
-    assert_eq!(old.round().await, gone(0, 1));
+    assert_eq!(old.round().await, purged(0, 1));
     assert_eq!(
         old.keys().await,
         "d100-1",
@@ -78,10 +78,10 @@ async fn purging_waits_for_readers_and_ingest_waits_for_neither() {
         .expect("a long report");
     let left = old.round().await;
     assert_eq!((left.days, left.days_in_use), (0, 1));
-    old.ingest_is_not_held_up().await;
+    old.ingest_is_not_blocked().await;
     assert_eq!(old.keys().await, "d100-1 d100-2", "nothing is half deleted");
     reader.commit().await.expect("the report ends");
-    assert_eq!(old.round().await, gone(1, 0));
+    assert_eq!(old.round().await, purged(1, 0));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -22,7 +22,7 @@ impl Deref for Old {
 }
 
 /// What one round purged.
-fn gone(days: usize, days_with_survivors: usize) -> PurgeReport {
+fn purged(days: usize, days_with_survivors: usize) -> PurgeReport {
     PurgeReport {
         days,
         days_with_survivors,
@@ -103,7 +103,7 @@ impl Old {
     }
 
     /// The statement of an ingress, which must not wait for anything here.
-    async fn ingest_is_not_held_up(&self) {
+    async fn ingest_is_not_blocked(&self) {
         let mut ingest = self.of.connect(Role::Ingest).await.expect("a connection");
         let clock = hookfast::internals::store::DatabaseClock::default();
         let mut connection = self.of.connect(Role::General).await.expect("a connection");

@@ -1,10 +1,10 @@
 //! Deliveries that are kept for a retired handler retain no event: they are deleted with the day of
 //! their event.
 
-use super::{Old, gone};
+use super::{Old, purged};
 
 #[tokio::test]
-async fn pending_deliveries_of_a_retired_handler_go_with_their_events() {
+async fn pending_deliveries_of_a_retired_handler_are_purged_with_their_events() {
     let old = Old::new().await;
     old.day(100, 6).await;
     old.day(99, 2).await;
@@ -24,7 +24,7 @@ async fn pending_deliveries_of_a_retired_handler_go_with_their_events() {
     old.execute("SELECT hookfast.retire_handler('shop', 'renamed', 'keep', at_most => 100)")
         .await;
     assert_eq!(old.text(preview).await, "6 2, 2 0");
-    assert_eq!(old.round().await, gone(1, 1));
+    assert_eq!(old.round().await, purged(1, 1));
     assert_eq!(old.keys().await, "d100-4 d100-5");
     let pending = "SELECT string_agg(d.handler || ' ' || d.state || ' ' || e.idempotency_key, ', ' ORDER BY e.idempotency_key, d.handler) FROM hookfast.deliveries d JOIN hookfast.events e USING (event_id) WHERE d.state <> 'delivered'";
     assert_eq!(

@@ -34,7 +34,7 @@ fn each(mut check: impl FnMut(&str, &dyn SourceKind, &Vector)) {
 }
 
 #[test]
-fn what_the_providers_library_signs_is_accepted() {
+fn requests_signed_by_the_providers_library_are_accepted() {
     each(|file, source, vector| {
         assert!(
             vector.verify(source).is_ok(),
@@ -45,7 +45,7 @@ fn what_the_providers_library_signs_is_accepted() {
 }
 
 #[test]
-fn another_secret_is_refused() {
+fn another_secret_is_rejected() {
     each(|file, source, vector| {
         let text = if ["standard_webhooks", "clerk"].contains(&file) {
             "whsec_AAECAwQFBgcICQoLDA0ODxAREhMUFRYX"
@@ -134,7 +134,7 @@ fn no_byte_of_a_signed_header_can_change() {
 }
 
 #[test]
-fn no_signed_header_can_be_missing_or_come_twice() {
+fn no_signed_header_can_be_missing_or_repeated() {
     each(|file, source, vector| {
         let secret = secret(&vector.secret, source);
         for name in source.signature_headers() {
@@ -159,7 +159,7 @@ fn no_signed_header_can_be_missing_or_come_twice() {
 }
 
 #[test]
-fn where_the_time_is_signed_it_holds_for_five_minutes() {
+fn a_signed_timestamp_is_valid_for_five_minutes() {
     each(|file, source, vector| {
         let secret = secret(&vector.secret, source);
         let verdict = |now| {
@@ -189,8 +189,8 @@ fn where_the_time_is_signed_it_holds_for_five_minutes() {
 }
 
 #[test]
-fn each_sample_says_what_a_request_is() {
-    let said = |file: &str, nth: usize| {
+fn each_sample_is_classified_and_identified_as_expected() {
+    let printed = |file: &str, nth: usize| {
         let event = vectors(file)[nth].event(&*source_of(file));
         let fingerprint = event.identity.fingerprint.is_some();
         (
@@ -260,7 +260,7 @@ fn each_sample_says_what_a_request_is() {
         ),
     ] {
         assert_eq!(
-            said(file, nth),
+            printed(file, nth),
             (event_type.to_owned(), key.to_owned(), fingerprint),
             "{file} {nth}"
         );
@@ -268,7 +268,7 @@ fn each_sample_says_what_a_request_is() {
 }
 
 #[test]
-fn slacks_question_is_answered_only_where_it_is_signed() {
+fn slacks_challenge_is_answered_only_if_it_is_signed() {
     let (slack, vector) = (source_of("slack"), vectors("slack").remove(1));
     let Verified::Handshake(handshake) = vector.verify(&*slack).expect("signed") else {
         panic!("a handshake")
@@ -295,8 +295,8 @@ fn slacks_question_is_answered_only_where_it_is_signed() {
 }
 
 #[test]
-fn the_samples_note_what_is_not_signed_and_warn_of_nothing_nobody_can_change() {
-    let said = |name| {
+fn the_samples_note_unsigned_parts_and_give_no_pointless_warning() {
+    let printed = |name| {
         let advice = kind(&sample(name)).advice();
         let notes = advice
             .iter()
@@ -304,9 +304,9 @@ fn the_samples_note_what_is_not_signed_and_warn_of_nothing_nobody_can_change() {
             .count();
         (notes, advice.len() - notes)
     };
-    assert_eq!(["github", "shopify"].map(said), [(2, 0); 2]);
+    assert_eq!(["github", "shopify"].map(printed), [(2, 0); 2]);
     assert_eq!(
-        ["slack", "stripe", "acme", "clerk", "partner"].map(said),
+        ["slack", "stripe", "acme", "clerk", "partner"].map(printed),
         [(0, 0); 5]
     );
 }

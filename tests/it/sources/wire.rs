@@ -76,7 +76,7 @@ async fn slack(address: SocketAddr, body: &[u8]) -> Answer {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn configured_sources_take_their_webhooks_and_slacks_question_is_answered() {
+async fn configured_sources_accept_their_webhooks_and_slacks_challenge() {
     let database = database().await;
     let server = Server::serve(database.url(), &config(), &["--roles", "ingress"]);
     server.ready().await;
@@ -198,14 +198,14 @@ fn check_warns_of_headers_that_are_not_signed() {
         .env("AIRALO_CLIENT_SECRET", AIRALO_SECRET)
         .output()
         .expect("it runs");
-    let said = String::from_utf8_lossy(&checked.stdout);
+    let printed = String::from_utf8_lossy(&checked.stdout);
     for line in [
         "ok       configuration: 3 sources, 0 handlers",
         "note     [sources.github] type: the signature does not cover header:x-github-event",
         "note     [sources.github] key: the signature does not cover header:x-github-delivery",
         "warning  [sources.slack] algorithm: SHA-1 is broken",
     ] {
-        assert!(said.contains(line), "{line} is not in:\n{said}");
+        assert!(printed.contains(line), "{line} is not in:\n{printed}");
     }
-    assert_eq!(said.matches("warning ").count(), 1, "{said}");
+    assert_eq!(printed.matches("warning ").count(), 1, "{printed}");
 }

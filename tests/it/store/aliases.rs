@@ -1,6 +1,7 @@
 //! An event with two keys is one event, whichever of them is used first.
 
 use super::{Store, verdict, verdicts};
+use crate::support::wait_until;
 use hookfast::internals::domain::IdempotencyKey;
 use hookfast::internals::domain::Origin::Webhook;
 use hookfast::internals::store::{NewEvent, Role};
@@ -12,7 +13,7 @@ const KEYS: &str = "SELECT string_agg(k.key || '=' || coalesce(e.place::text, 'n
     FROM hookfast_data.idempotency_keys k \
     LEFT JOIN (SELECT id, row_number() OVER (ORDER BY id) AS place FROM hookfast_data.events) e ON e.id = k.event_id";
 const EVENTS: &str = "SELECT count(*) FROM hookfast.events";
-const OWED: &str = "SELECT count(*) FROM hookfast_data.outbox";
+const PENDING: &str = "SELECT count(*) FROM hookfast_data.outbox";
 /// Keys that refer to no event.
 const LOOSE: &str = "SELECT count(*) FROM hookfast_data.idempotency_keys k \
     WHERE NOT EXISTS (SELECT FROM hookfast_data.events e WHERE e.id = k.event_id)";
@@ -63,7 +64,10 @@ async fn an_event_is_known_by_either_key_whichever_was_first() {
         );
     }
     assert_eq!(store.text(KEYS).await, "id:1=1 id:2=2 r1=1 r2=2");
-    assert_eq!((store.count(EVENTS).await, store.count(OWED).await), (2, 2));
+    assert_eq!(
+        (store.count(EVENTS).await, store.count(PENDING).await),
+        (2, 2)
+    );
 }
 
 #[tokio::test]
@@ -98,7 +102,7 @@ async fn in_one_batch_too_both_keys_are_one_event() {
     assert_eq!(
         (
             store.count(EVENTS).await,
-            store.count(OWED).await,
+            store.count(PENDING).await,
             store.count(LOOSE).await
         ),
         (3, 3, 0)
@@ -190,7 +194,7 @@ async fn a_conflict_is_found_by_every_key_it_has_to_do_with() {
 /// The second order of a request was found by its id before its webhook arrived: it is already
 /// stored.
 #[tokio::test]
-async fn what_is_known_by_its_alias_is_no_conflict_of_its_key() {
+async fn an_event_known_by_its_alias_is_no_conflict_of_its_key() {
     let store = Store::new().await;
     let mut ingest = store.connection(Role::Ingest).await;
     let found = [
@@ -201,19 +205,19 @@ async fn what_is_known_by_its_alias_is_no_conflict_of_its_key() {
         verdicts(&ingest.ingest(&found, Webhook).await),
         ["stored", "stored"]
     );
-    let told = [
+    let webhooks = [
         store.linked("r", "id:1", Some("a")),
         store.linked("r", "id:2", Some("b")),
     ];
     assert_eq!(
-        verdicts(&ingest.ingest(&told, Webhook).await),
+        verdicts(&ingest.ingest(&webhooks, Webhook).await),
         ["duplicate", "duplicate"]
     );
     assert_eq!(store.text(KEYS).await, "id:1=1 id:2=2 r=1 r#conflict:b=2");
 }
 
 #[tokio::test]
-async fn expired_keys_are_taken_together() {
+async fn expired_keys_are_reused_together() {
     let store = Store::new().await;
     let mut ingest = store.connection(Role::Ingest).await;
     let windowed = |fingerprint| NewEvent {
@@ -264,7 +268,7 @@ async fn reconciliation_and_webhook_at_once_make_one_event() {
     };
     // Of the two names of one order, sometimes one and sometimes the other sorts first.
     let found = racer(|store, i| store.event(&format!("id:{i}"), Some("a")));
-    let told = racer(|store, i| {
+    let both = racer(|store, i| {
         store.linked(
             &format!("{}:{i}", if i % 2 == 0 { "a" } else { "z" }),
             &format!("id:{i}"),
@@ -277,13 +281,13 @@ async fn reconciliation_and_webhook_at_once_make_one_event() {
             Some("a"),
         )
     });
-    let (found, told, again) = (
+    let (found, both, again) = (
         found.await.expect("ended"),
-        told.await.expect("ended"),
+        both.await.expect("ended"),
         again.await.expect("ended"),
     );
     for round in 0..500 {
-        let three = [found[round], told[round], again[round]];
+        let three = [found[round], both[round], again[round]];
         assert!(
             three
                 .iter()
@@ -294,24 +298,29 @@ async fn reconciliation_and_webhook_at_once_make_one_event() {
         // one with both.
         let stored = three.iter().filter(|verdict| **verdict == "stored").count();
         assert!(
-            stored == 1 || stored == 2 && told[round] == "duplicate",
+            stored == 1 || stored == 2 && both[round] == "duplicate",
             "round {round}: {three:?}"
         );
     }
     assert!(
-        found.contains(&"stored") && told.contains(&"stored"),
+        found.contains(&"stored") && both.contains(&"stored"),
         "each was first at times"
     );
     assert_eq!(store.count(LOOSE).await, 0);
-    assert_eq!(store.count(EVENTS).await, store.count(OWED).await);
+    assert_eq!(store.count(EVENTS).await, store.count(PENDING).await);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn groups_with_two_keys_in_any_order_lose_nobody() {
+async fn groups_with_two_keys_in_any_order_lose_no_request() {
     let store = Arc::new(Store::new().await);
+    // Sooner than the lock timeout, which would hide a deadlock.
+    store
+        .execute("DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET deadlock_timeout = 20', current_database()); END $$")
+        .await;
+    let barrier = Arc::new(Barrier::new(4));
     let mut writers = tokio::task::JoinSet::new();
     for writer in 0..4usize {
-        let store = store.clone();
+        let (store, barrier) = (store.clone(), barrier.clone());
         writers.spawn(async move {
             let mut ingest = store.connection(Role::Ingest).await;
             for round in 0..10usize {
@@ -333,6 +342,7 @@ async fn groups_with_two_keys_in_any_order_lose_nobody() {
                 if writer % 2 == 0 {
                     group.reverse();
                 }
+                barrier.wait().await;
                 let answers = ingest.ingest(&group, Webhook).await;
                 assert!(answers.iter().all(Result::is_ok), "{answers:?}");
             }
@@ -343,5 +353,16 @@ async fn groups_with_two_keys_in_any_order_lose_nobody() {
     }
     assert_eq!(store.count(LOOSE).await, 0);
     assert_eq!(store.count(EVENTS).await, 800, "each result once");
-    assert_eq!(store.count(OWED).await, 800);
+    assert_eq!(store.count(PENDING).await, 800);
+    // A server process reports its deadlocks by its end.
+    wait_until("the connections of the writers to end", async || {
+        store.count("SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND application_name = 'hookfast ingest'").await == 0
+    })
+    .await;
+    let deadlocks = "SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()";
+    assert_eq!(
+        store.count(deadlocks).await,
+        0,
+        "every writer takes the keys in the same order"
+    );
 }

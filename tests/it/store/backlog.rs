@@ -115,7 +115,7 @@ async fn filled(store: &Store, statement: &str) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_runs_by_itself_reads_no_backlog_of_360_000() {
+async fn background_statements_do_not_read_a_backlog_of_360_000() {
     let store = Store::new().await;
     store.execute(BACKLOG).await;
     let mut wrong = Vec::new();
@@ -139,10 +139,13 @@ async fn what_runs_by_itself_reads_no_backlog_of_360_000() {
         }
     }
     assert!(wrong.is_empty(), "{wrong:#?}");
-    let said =
+    let printed =
         "SELECT message FROM hookfast.status() WHERE area = 'handler' AND subject = 'paused'";
-    let said = store.text(said).await;
-    assert!(said.contains("; at least 10000 ready (oldest "), "{said}");
+    let printed = store.text(printed).await;
+    assert!(
+        printed.contains("; at least 10000 ready (oldest "),
+        "{printed}"
+    );
     assert_eq!(
         store
             .count("SELECT ready FROM hookfast.backlog WHERE handler = 'paused'")
@@ -154,7 +157,7 @@ async fn what_runs_by_itself_reads_no_backlog_of_360_000() {
 
 /// With the watermarks at 0, as a claim runs once a minute.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_claim_without_floors_reads_what_it_takes_and_not_what_is_parked_or_retried() {
+async fn a_claim_without_watermarks_reads_no_parked_or_retried_deliveries() {
     let store = Store::new().await;
     store.execute(BACKLOG).await;
     store.execute("UPDATE hookfast_data.handlers SET paused_at = NULL, paused_why = NULL; UPDATE hookfast_data.leases SET expires_at = 'infinity'").await;

@@ -10,7 +10,7 @@ use hookfast::internals::store::{
 use std::time::{Duration, Instant};
 
 impl Store {
-    async fn claim_lanes(&self, lease: LeaseId, fresh: usize, due: usize) -> Batch {
+    async fn claim_kinds(&self, lease: LeaseId, fresh: usize, due: usize) -> Batch {
         let mut connection = self.connection(Role::Claim).await;
         let mut watermarks = Watermarks::new(Instant::now());
         let limits = ClaimLimits { fresh, due };
@@ -43,65 +43,65 @@ fn ids(batch: &Batch) -> Vec<i64> {
 }
 
 #[tokio::test]
-async fn the_oldest_come_first_in_both_lanes_and_neither_starves_the_other() {
+async fn fresh_and_due_are_claimed_oldest_first_and_neither_starves() {
     let store = Store::new().await;
     store.fill("o", 10).await;
     store
         .execute("UPDATE hookfast_data.outbox SET due_at = clock_timestamp() - id * interval '1 s' WHERE id % 2 = 0")
         .await;
     let lease = store.lease().await;
-    let batch = store.claim_lanes(lease, 2, 2).await;
+    let batch = store.claim_kinds(lease, 2, 2).await;
     assert_eq!(
         ids(&batch),
         [1, 3, 8, 10],
         "fresh ones by id, due ones by due time"
     );
     assert!(batch.more);
-    assert_eq!(ids(&store.claim_lanes(lease, 0, 1).await), [6]);
-    assert_eq!(ids(&store.claim_lanes(lease, 1, 0).await), [5]);
-    let rest = store.claim_lanes(lease, 10, 10).await;
+    assert_eq!(ids(&store.claim_kinds(lease, 0, 1).await), [6]);
+    assert_eq!(ids(&store.claim_kinds(lease, 1, 0).await), [5]);
+    let rest = store.claim_kinds(lease, 10, 10).await;
     assert_eq!(ids(&rest), [2, 4, 7, 9]);
     assert!(!rest.more);
     assert!(
-        store.claim_lanes(lease, 10, 10).await.claimed.is_empty(),
+        store.claim_kinds(lease, 10, 10).await.claimed.is_empty(),
         "nothing is claimed twice"
     );
 }
 
 #[tokio::test]
-async fn what_is_not_due_yet_or_is_another_handlers_is_left_alone() {
+async fn deliveries_that_are_not_due_or_of_another_handler_are_not_claimed() {
     let store = Store::new().await;
     store.fill("o", 2).await;
     store.execute("UPDATE hookfast_data.outbox SET due_at = 'infinity' WHERE id = 1; UPDATE hookfast_data.outbox SET handler_id = 99 WHERE id = 2").await;
     let lease = store.lease().await;
-    assert!(store.claim_lanes(lease, 10, 10).await.claimed.is_empty());
+    assert!(store.claim_kinds(lease, 10, 10).await.claimed.is_empty());
     store.execute("UPDATE hookfast_data.outbox SET due_at = clock_timestamp() + interval '1 h' WHERE id = 1").await;
-    assert!(store.claim_lanes(lease, 10, 10).await.claimed.is_empty());
+    assert!(store.claim_kinds(lease, 10, 10).await.claimed.is_empty());
 }
 
 #[tokio::test]
-async fn a_paused_handler_is_owed_and_gets_nothing() {
+async fn a_paused_handler_keeps_its_deliveries_pending() {
     let store = Store::new().await;
     store.fill("before", 1).await;
     pause_gone_handler(&store.pool, &store.name, "it is gone", Some(410))
         .await
         .expect("paused");
     let lease = store.lease().await;
-    assert!(store.claim_lanes(lease, 10, 10).await.claimed.is_empty());
+    assert!(store.claim_kinds(lease, 10, 10).await.claimed.is_empty());
     assert_eq!(store.state().await, "paused");
     store.fill("meanwhile", 1).await;
     store
         .execute("SELECT hookfast.resume_handler('shop', why => 'a test')")
         .await;
     assert_eq!(
-        store.claim_lanes(lease, 10, 10).await.claimed.len(),
+        store.claim_kinds(lease, 10, 10).await.claimed.len(),
         2,
         "intake continued"
     );
 }
 
 #[tokio::test]
-async fn the_view_tells_what_the_workers_act_on() {
+async fn the_view_shows_the_state_that_workers_act_on() {
     let store = Store::new().await;
     store.fill("o", 1).await;
     let lease = store.lease().await;
@@ -139,7 +139,7 @@ async fn the_view_tells_what_the_workers_act_on() {
 }
 
 #[tokio::test]
-async fn a_delivery_comes_with_its_event_and_a_long_body_is_fetched_by_itself() {
+async fn a_claim_returns_the_event_and_a_long_body_is_fetched_separately() {
     let store = Store::new().await;
     let (mut short, mut long) = (store.event("short", None), store.event("long", Some("b")));
     short.headers = r#"{"x-a": "1"}"#.to_owned();
@@ -155,7 +155,7 @@ async fn a_delivery_comes_with_its_event_and_a_long_body_is_fetched_by_itself() 
             .iter()
             .all(Result::is_ok)
     );
-    let batch = store.claim_lanes(store.lease().await, 10, 10).await;
+    let batch = store.claim_kinds(store.lease().await, 10, 10).await;
     let of = |id| {
         batch
             .claimed
@@ -255,7 +255,7 @@ async fn a_missing_event_makes_its_delivery_a_dead_letter() {
     store
         .execute("DELETE FROM hookfast_data.events WHERE idempotency_key = 'o-000000'")
         .await;
-    let batch = store.claim_lanes(store.lease().await, 10, 10).await;
+    let batch = store.claim_kinds(store.lease().await, 10, 10).await;
     let (there, gone): (Vec<_>, Vec<_>) = batch
         .claimed
         .iter()
@@ -304,7 +304,7 @@ async fn the_longest_type_can_be_read_again_also_that_of_its_conflict() {
     );
     assert_eq!(
         store
-            .claim_lanes(store.lease().await, 10, 10)
+            .claim_kinds(store.lease().await, 10, 10)
             .await
             .claimed
             .len(),
@@ -345,7 +345,7 @@ async fn a_delay_of_any_length_can_be_stored() {
 /// In a rolling deployment the process of the previous release claims in no order. It does not get
 /// deliveries that were ordered since.
 #[tokio::test]
-async fn a_claim_in_no_order_leaves_what_waits_for_its_key() {
+async fn an_unordered_claim_does_not_claim_parked_deliveries() {
     let store = Store::new().await;
     store.fill("before", 2).await;
     store
@@ -360,7 +360,7 @@ async fn a_claim_in_no_order_leaves_what_waits_for_its_key() {
 }
 
 #[tokio::test]
-async fn what_waits_for_its_key_is_free_once_its_handler_is_not_ordered_any_more() {
+async fn parked_deliveries_are_due_once_their_handler_is_not_ordered_any_more() {
     let store = Store::new().await;
     store
         .execute("UPDATE hookfast_data.handlers SET ordered_by = '{k}'")

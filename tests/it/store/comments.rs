@@ -52,7 +52,7 @@ async fn everything_in_both_schemas_has_a_comment() {
 
 /// An index on these columns, or a partial one, would make every claim write to it.
 #[tokio::test]
-async fn no_index_mentions_what_a_claim_changes() {
+async fn no_index_contains_a_column_that_a_claim_changes() {
     let store = Store::new().await;
     let indexes = "SELECT string_agg(indexdef, '; ') FROM pg_indexes WHERE tablename = 'outbox'";
     let indexes = store.text(indexes).await;

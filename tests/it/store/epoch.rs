@@ -13,7 +13,7 @@ async fn token(store: &Store, role: Role) -> Option<Uuid> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn it_outlives_a_clean_restart_and_no_crash() {
+async fn the_epoch_survives_a_clean_restart_and_no_crash() {
     let mut cluster = durable_cluster().await;
     let store = Store::at(&cluster.url()).await;
     let first = token(&store, Role::Lease).await;
@@ -28,7 +28,7 @@ async fn it_outlives_a_clean_restart_and_no_crash() {
     assert_eq!(
         token(&store, Role::Ingest).await,
         None,
-        "the others do not ask"
+        "the others do not query it"
     );
 
     cluster.restart().await.expect("a clean restart");

@@ -18,19 +18,19 @@ SELECT a.delivery_id, a.handler_id, a.event_id, a.attempt_number, 0, 'rejected',
 "#;
 
 const ERASE: &str =
-    "SELECT hookfast.erase(id, 'asked for') FROM hookfast_data.events WHERE idempotency_key = 'k1'";
+    "SELECT hookfast.erase(id, 'a request') FROM hookfast_data.events WHERE idempotency_key = 'k1'";
 
 #[tokio::test]
-async fn the_alert_of_a_dead_letter_does_not_keep_what_was_erased() {
+async fn the_alert_of_a_dead_letter_does_not_keep_erased_text() {
     let store = Store::new().await;
     store.execute(STORY).await;
     store
         .execute("SELECT hookfast_data.alert_dead_letters(10)")
         .await;
-    let told = "SELECT string_agg(payload->>'error', ', ') FROM hookfast.alerts";
-    assert_eq!(store.text(told).await, "status 422: no such 89000001");
+    let errors = "SELECT string_agg(payload->>'error', ', ') FROM hookfast.alerts";
+    assert_eq!(store.text(errors).await, "status 422: no such 89000001");
     store.execute(ERASE).await;
-    assert_eq!(store.text(told).await, "erased by an operator");
+    assert_eq!(store.text(errors).await, "erased by an operator");
     assert_eq!(
         store
             .text("SELECT payload->>'handler' FROM hookfast.alerts")
@@ -46,7 +46,7 @@ async fn the_alert_of_a_dead_letter_does_not_keep_what_was_erased() {
 
 /// The indexer has read the payload when it is erased, and would write its search terms afterwards.
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_being_read_is_not_found_after_it_was_erased() {
+async fn an_event_erased_during_its_indexing_is_not_found() {
     let store = Store::new().await;
     store.execute(STORY).await;
     let mut reading = store.pool.begin().await.expect("a transaction");
@@ -82,7 +82,7 @@ async fn what_is_being_read_is_not_found_after_it_was_erased() {
 
 /// The opposite order: the erasure waits and runs a little later.
 #[tokio::test]
-async fn who_reads_new_events_does_not_wait_for_who_erases() {
+async fn the_indexer_does_not_wait_for_an_erasing() {
     let store = Store::new().await;
     store.execute(STORY).await;
     let mut erasing = store.pool.begin().await.expect("a transaction");

@@ -99,7 +99,7 @@ async fn a_body_that_jsonb_refuses_for_an_escape_keeps_its_ordering_key() {
 }
 
 #[tokio::test]
-async fn a_claim_says_of_each_short_delivery_whether_it_passes() {
+async fn a_claim_returns_for_each_short_delivery_whether_it_matches() {
     let store = Store::new().await;
     let mut ingest = store.connection(Role::Ingest).await;
     let mut events = ["yes", "no", "long", "odd"].map(|key| store.event(key, None));
@@ -169,7 +169,7 @@ async fn a_claim_says_of_each_short_delivery_whether_it_passes() {
 /// Other handlers claim on the same connection: they wait for a slow filter once, and not at each
 /// claim.
 #[tokio::test]
-async fn a_filter_that_was_too_slow_for_a_claim_is_left_to_the_attempts() {
+async fn a_filter_that_is_too_slow_for_a_claim_is_evaluated_by_the_attempts() {
     let store = Store::new().await;
     store.fill("o", 2).await;
     let (lease, filter) = (store.lease().await, "$.a == 1".parse().expect("a filter"));
@@ -178,7 +178,7 @@ async fn a_filter_that_was_too_slow_for_a_claim_is_left_to_the_attempts() {
         LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$ BEGIN ";
     for body in [
         "PERFORM pg_sleep(20); RETURN true; END $$",
-        "RAISE 'it is asked'; END $$",
+        "RAISE 'it is evaluated'; END $$",
     ] {
         let replace = sqlx::AssertSqlSafe(format!("{replaced}{body}"));
         sqlx::raw_sql(replace)
@@ -210,7 +210,7 @@ async fn a_filter_that_was_too_slow_for_a_claim_is_left_to_the_attempts() {
 
 /// The call of a client, whose own statement timeout may be short.
 #[tokio::test]
-async fn large_bodies_that_do_not_pass_are_ended_in_parts() {
+async fn large_bodies_that_do_not_match_are_settled_in_parts() {
     let store = Store::new().await;
     let events: Vec<_> = (1..=6)
         .map(|n| {

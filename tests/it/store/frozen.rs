@@ -17,7 +17,7 @@ async fn line_to(store: &Store) -> (TcpProxy, Database) {
 }
 
 #[tokio::test]
-async fn a_request_on_a_frozen_connection_is_lost_within_what_its_sender_waits() {
+async fn a_request_on_a_frozen_connection_fails_before_its_sender_times_out() {
     let store = Store::new().await;
     let (line, database) = line_to(&store).await;
     let mut connection = database.connect(Role::Ingest).await.expect("a connection");
@@ -75,17 +75,17 @@ async fn a_quiet_listener_finds_out_that_its_connection_is_frozen() {
         .await
         .expect("it listens");
     line.freeze();
-    let heard = tokio::time::timeout(Duration::from_secs(25), listener.heard())
+    let received = tokio::time::timeout(Duration::from_secs(25), listener.next())
         .await
         .expect("not forever");
-    heard.expect_err("the connection is dead");
+    received.expect_err("the connection is dead");
 }
 
 /// Such work has no deadline; the server reports that it does not work on it any more.
 const NOTICED: Duration = Duration::from_secs(60);
 
 #[tokio::test]
-async fn an_index_that_was_built_over_a_frozen_connection_is_not_waited_for() {
+async fn an_index_build_over_a_frozen_connection_is_not_awaited() {
     let store = Store::new().await;
     let (line, database) = line_to(&store).await;
     store
@@ -101,7 +101,7 @@ async fn an_index_that_was_built_over_a_frozen_connection_is_not_waited_for() {
 }
 
 #[tokio::test]
-async fn a_migration_over_a_frozen_connection_holds_up_no_other() {
+async fn a_migration_over_a_frozen_connection_blocks_no_other() {
     let store = Store::new().await;
     let (line, database) = line_to(&store).await;
     store

@@ -81,7 +81,7 @@ async fn a_new_day_has_its_pieces_from_the_start() {
 /// Days without a piece are purged as the data grows old: the rest is complete, and detected as
 /// such.
 #[tokio::test]
-async fn an_index_is_complete_once_the_last_day_without_it_is_gone() {
+async fn an_index_is_complete_once_the_last_day_without_it_is_dropped() {
     let store = database_in_use().await;
     store
         .execute(
@@ -100,7 +100,7 @@ async fn an_index_is_complete_once_the_last_day_without_it_is_gone() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_an_interrupted_build_leaves_is_built_again() {
+async fn an_interrupted_index_build_is_repeated() {
     let store = database_in_use().await;
     let day = store
         .text("SELECT to_char(clock_timestamp() AT TIME ZONE 'UTC', 'YYYYMMDD')")
@@ -159,9 +159,9 @@ async fn several_processes_at_once_build_each_once() {
 }
 
 /// A build waits for writers; later sessions do not wait for the build. A reader delays the
-/// attachment of pieces, and that blocks nobody either.
+/// attachment of pieces, and that blocks no other session either.
 #[tokio::test(flavor = "multi_thread")]
-async fn an_ingest_is_not_held_up_while_one_is_built() {
+async fn an_index_build_does_not_block_ingest() {
     let store = database_in_use().await;
     let mut writer = store.pool.begin().await.expect("a transaction");
     let open = "LOCK TABLE hookfast_data.outbox, hookfast_data.events IN ROW EXCLUSIVE MODE";

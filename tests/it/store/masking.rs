@@ -14,7 +14,7 @@ impl Store {
 }
 
 #[tokio::test]
-async fn a_secret_that_stands_in_another_is_masked_and_so_is_the_other() {
+async fn a_secret_inside_another_is_masked_and_so_is_the_other() {
     let store = Store::new().await;
     // Of several values: their order must not matter.
     for code in [
@@ -57,7 +57,7 @@ async fn a_secret_is_masked_as_a_number_and_as_any_url_has_it() {
 }
 
 #[tokio::test]
-async fn a_key_is_masked_where_a_secret_of_its_payload_stands_in_it() {
+async fn a_key_is_masked_if_it_contains_a_secret_of_its_payload() {
     let store = Store::new().await;
     for (key, payload, shown) in [
         ("k:4711", Some(r#"{"code": 4711}"#), "***"),
@@ -80,7 +80,7 @@ async fn a_key_is_masked_where_a_secret_of_its_payload_stands_in_it() {
 
 /// A secret that one view masks must not be in the payload of another.
 #[tokio::test]
-async fn what_is_masked_of_a_sim_is_masked_in_its_event() {
+async fn masked_columns_of_a_sim_are_masked_in_its_event() {
     let store = Store::new().await;
     let masked: Vec<String> = sqlx::query_scalar(
         r"SELECT (regexp_matches(pg_get_viewdef('hookfast.airalo_sims'), $$'\*{3}'::text\s+ELSE [^ ]+\s+END AS (\w+)$$, 'g'))[1]",

@@ -115,7 +115,7 @@ async fn a_process_that_waits_for_another_keeps_no_snapshot() {
 
 /// Any role may hold the lock, and then nothing starts, so the message names the holder.
 #[tokio::test(flavor = "multi_thread")]
-async fn whoever_waits_for_the_migrations_logs_for_whom() {
+async fn a_process_that_waits_for_migrations_logs_their_holder() {
     let mut empty = Empty::new().await;
     empty
         .execute(&format!(
@@ -157,7 +157,7 @@ async fn an_applications_own_migrations_stay_as_they_are() {
 }
 
 #[tokio::test]
-async fn a_migration_that_fails_is_rolled_back_and_is_tried_again_by_the_next() {
+async fn a_failed_migration_is_rolled_back_and_the_next_process_repeats_it() {
     let mut empty = Empty::new().await;
     empty
         .execute(
@@ -166,7 +166,7 @@ async fn a_migration_that_fails_is_rolled_back_and_is_tried_again_by_the_next() 
         .await;
     let failed = migrate(&empty.of)
         .await
-        .expect_err("something is in the way");
+        .expect_err("another object has the name");
     assert!(matches!(failed, MigrateError::Migration(_)), "{failed}");
     assert!(
         failed.to_string().contains("rollups"),
@@ -197,7 +197,7 @@ async fn a_migration_that_fails_is_rolled_back_and_is_tried_again_by_the_next() 
 }
 
 #[tokio::test]
-async fn a_program_runs_on_a_newer_schema_as_long_as_that_lets_it() {
+async fn a_program_runs_on_a_newer_schema_that_supports_it() {
     let mut empty = Empty::new().await;
     migrate(&empty.of).await.expect("migrated");
     // The schema of a newer program.
@@ -210,7 +210,7 @@ async fn a_program_runs_on_a_newer_schema_as_long_as_that_lets_it() {
     assert_eq!(
         migrate(&empty.of)
             .await
-            .expect("one release back still starts"),
+            .expect("the previous release still starts"),
         Migrated::default()
     );
     check_schema(&empty.of).await.expect("and runs");
@@ -219,7 +219,7 @@ async fn a_program_runs_on_a_newer_schema_as_long_as_that_lets_it() {
         .await;
     let too_old = check_schema(&empty.of)
         .await
-        .expect_err("two releases back");
+        .expect_err("two releases before");
     assert!(
         matches!(
             too_old,
@@ -248,7 +248,7 @@ async fn limited(empty: &mut Empty) -> (String, Database) {
 }
 
 #[tokio::test]
-async fn a_role_that_may_create_in_its_database_needs_nothing_more() {
+async fn the_right_to_create_in_the_database_is_enough() {
     let mut empty = Empty::new().await;
     let (role, of) = limited(&mut empty).await;
     let lacks_create = async || {
@@ -316,7 +316,7 @@ async fn schemas_that_an_administrator_created_are_enough() {
 }
 
 #[tokio::test]
-async fn who_may_not_act_as_the_owner_is_told() {
+async fn a_role_that_may_not_act_as_the_owner_gets_a_plain_error() {
     let mut empty = Empty::new().await;
     migrate(&empty.of).await.expect("migrated");
     let (_, of) = limited(&mut empty).await;
@@ -330,7 +330,7 @@ async fn who_may_not_act_as_the_owner_is_told() {
 }
 
 #[tokio::test]
-async fn a_database_of_another_encoding_is_refused_with_what_to_do() {
+async fn a_database_of_another_encoding_is_rejected_with_a_hint() {
     let mut empty = Empty::new().await;
     let mut url = url::Url::parse(empty.database.url()).expect("a URL");
     let name = format!("latin_{}", &url.path()[1..]);

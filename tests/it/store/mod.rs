@@ -226,7 +226,7 @@ impl Store {
     }
 
     /// Waits until a connection of that name waits for a lock.
-    async fn somebody_waits_for_a_lock(&self, application: &str) {
+    async fn a_session_waits_for_a_lock(&self, application: &str) {
         wait_until(&format!("{application} to wait for a lock"), async || {
             sqlx::query_scalar(
                 "SELECT EXISTS (SELECT FROM pg_stat_activity WHERE datname = current_database() \

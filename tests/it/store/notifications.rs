@@ -18,10 +18,7 @@ async fn events_are_stored_while_a_stranger_keeps_the_notification_queue_full() 
         .await
         .expect("a version");
     if version.parse::<i32>().expect("a number") / 10_000 < FIRST_MAJOR {
-        #[allow(
-            clippy::print_stdout,
-            reason = "who runs the tests is told what was left out"
-        )]
+        #[allow(clippy::print_stdout, reason = "it reports a skipped test")]
         {
             println!(
                 "skipped: Postgres {version} has no max_notify_queue_pages; scripts/test --postgres 18 runs this"

@@ -35,7 +35,7 @@ async fn they_reach_two_weeks_ahead_and_are_made_once() {
 }
 
 #[tokio::test]
-async fn a_day_that_somebody_detached_is_attached_again_with_what_it_holds() {
+async fn a_detached_day_is_attached_again_with_its_rows() {
     let store = Store::new().await;
     store.fill("today", 3).await;
     let events = "SELECT count(*) FROM hookfast_data.events";
@@ -49,7 +49,7 @@ async fn a_day_that_somebody_detached_is_attached_again_with_what_it_holds() {
 /// A day of events that is older than the days created in advance, as an upgrade finds it: its
 /// other partitions are created too.
 #[tokio::test]
-async fn every_day_that_events_have_the_other_tables_have_too() {
+async fn every_day_of_events_has_a_partition_in_the_other_tables() {
     let store = Store::new().await;
     store
         .execute(
@@ -99,7 +99,7 @@ async fn several_processes_may_make_them_at_once() {
 /// A reader's transaction and a writer's are open the whole time: the partitions are created, and
 /// no ingest waits for a lock meanwhile.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_reader_and_a_writer_that_are_open_hold_up_nobody() {
+async fn an_open_reader_and_writer_block_no_partition() {
     let store = Store::new().await;
     store.fill("before", 10).await;
     store.execute(DROP_SOME).await;
@@ -149,7 +149,7 @@ const DROP_ALL: &str = "DO $$ DECLARE name text; BEGIN \
 const ENQUEUE: &str = "SELECT hookfast.enqueue('orders', 'shop.paid', '{\"order\": \"o-1\"}')";
 
 #[tokio::test(flavor = "multi_thread")]
-async fn who_enqueues_makes_the_day_that_is_missing_and_a_second_one_waits_for_it() {
+async fn enqueue_creates_a_missing_day_and_a_second_call_waits_for_it() {
     let store = Store::new().await;
     let isolations = ["READ COMMITTED", "REPEATABLE READ", "SERIALIZABLE"];
     for (n, isolation) in isolations.into_iter().enumerate() {
@@ -172,7 +172,7 @@ async fn who_enqueues_makes_the_day_that_is_missing_and_a_second_one_waits_for_i
             sqlx::query(ENQUEUE).execute(&mut *second).await?;
             second.commit().await
         });
-        store.somebody_waits_for_a_lock("second").await;
+        store.a_session_waits_for_a_lock("second").await;
         // Readers and other work are not blocked.
         let reading = "SET lock_timeout = '100ms'; SELECT count(*) FROM hookfast.events; SELECT * FROM hookfast.status(); \
             RESET lock_timeout";

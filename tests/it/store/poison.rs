@@ -35,12 +35,12 @@ async fn a_request_that_cannot_be_stored_among_two_hundred() {
             .count("SELECT count(*) FROM hookfast_data.idempotency_keys")
             .await,
         3 * 199,
-        "it takes no key"
+        "it uses no key"
     );
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_key_that_somebody_holds_costs_only_its_own_request() {
+async fn a_locked_key_costs_only_its_own_request() {
     let store = Store::new().await;
     let mut holder = store.pool.begin().await.expect("a transaction");
     sqlx::query(
@@ -72,7 +72,7 @@ async fn a_key_that_somebody_holds_costs_only_its_own_request() {
             .count(),
         200
     );
-    holder.rollback().await.expect("let go");
+    holder.rollback().await.expect("released");
     assert_eq!(
         verdicts(&ingest.ingest(&[store.event("held", None)], Webhook).await),
         ["stored"],

@@ -105,7 +105,7 @@ async fn of_those_answered_401_the_oldest_and_the_largest_are_evicted() {
 }
 
 #[tokio::test]
-async fn no_reason_takes_the_room_of_another() {
+async fn no_reason_uses_the_capacity_of_another() {
     let mut fixture = Fixture::new().await;
     for letter in *b"abc" {
         assert!(fixture.keep(letter, 10, false).await);
@@ -123,7 +123,7 @@ async fn no_reason_takes_the_room_of_another() {
 }
 
 #[tokio::test]
-async fn what_was_answered_200_is_never_evicted_and_has_its_own_bounds() {
+async fn requests_answered_200_are_never_evicted_and_have_their_own_bounds() {
     let mut fixture = Fixture::new().await;
     for letter in *b"abc" {
         assert!(fixture.keep(letter, 10, true).await);
@@ -150,7 +150,7 @@ async fn what_was_answered_200_is_never_evicted_and_has_its_own_bounds() {
 }
 
 #[tokio::test]
-async fn a_request_that_was_401_and_is_200_now_is_kept_whole_for_good() {
+async fn a_request_that_was_401_and_is_200_now_is_kept_whole() {
     let mut fixture = Fixture::new().await;
     assert!(fixture.keep_excerpt(b'a').await && fixture.keep(b'b', 10, false).await);
     let state = "SELECT string_agg(concat_ws(' ', count, responded_ok, is_excerpt, bytes, octet_length(body)), ', ' ORDER BY quarantine_id) FROM hookfast.quarantine";
@@ -180,7 +180,7 @@ async fn a_request_that_was_401_and_is_200_now_is_kept_whole_for_good() {
 }
 
 #[tokio::test]
-async fn an_excerpt_is_neither_verified_again_nor_released() {
+async fn an_excerpt_is_neither_reverified_nor_approved() {
     let mut fixture = Fixture::new().await;
     assert!(fixture.keep_excerpt(b'a').await && fixture.keep(b'b', 10, false).await);
     let changed = "SELECT matching || ' ' || changed FROM hookfast.reverify_quarantined(at_most => 10, why => 'a test')";
@@ -248,7 +248,7 @@ async fn the_same_at_once_is_one_row_and_no_count_is_lost() {
 /// Genuine requests wait for the ingress to verify them again. Discarding requests meanwhile must
 /// not lose them.
 #[tokio::test]
-async fn what_an_operator_asked_for_is_not_discarded_before_it_is_answered() {
+async fn requests_with_a_pending_operator_action_are_not_discarded() {
     let mut fixture = Fixture::new().await;
     for letter in *b"ab" {
         assert!(fixture.keep(letter, 10, false).await);
@@ -265,7 +265,7 @@ async fn what_an_operator_asked_for_is_not_discarded_before_it_is_answered() {
     sqlx::query("SELECT hookfast.approve_quarantined(2, 'genuine')")
         .execute(&mut *asking)
         .await
-        .expect("asked");
+        .expect("queried");
     let pool = fixture.store.pool.clone();
     let discarding = tokio::spawn(async move {
         let discard =

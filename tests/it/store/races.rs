@@ -97,7 +97,7 @@ async fn of_eight_with_the_same_key_at_once_one_is_stored_and_all_get_its_id() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn of_two_takers_of_an_expired_key_one_stores() {
+async fn one_of_two_requests_for_an_expired_key_is_stored() {
     let store = Arc::new(Store::new().await);
     let barrier = Arc::new(Barrier::new(2));
     store.execute("INSERT INTO hookfast_data.idempotency_keys SELECT 1, 'k' || i, gen_random_uuid(), NULL, now() - interval '1 s' FROM generate_series(0, 199) i").await;
@@ -124,7 +124,7 @@ async fn of_two_takers_of_an_expired_key_one_stores() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn groups_with_their_keys_in_any_order_lose_nobody() {
+async fn groups_with_their_keys_in_any_order_lose_no_request() {
     let store = Arc::new(Store::new().await);
     let mut writers = tokio::task::JoinSet::new();
     for writer in 0..6usize {

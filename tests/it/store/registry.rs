@@ -193,9 +193,9 @@ async fn an_event_is_routed_by_the_registry_of_its_moment_and_a_conflict_by_its_
         verdicts(&ingest.ingest(&group, Webhook).await),
         ["stored", "conflict", "duplicate"]
     );
-    let owed = "SELECT string_agg(concat_ws(' ', d.handler, e.idempotency_key, d.attempts_left), ', ' ORDER BY d.delivery_id) FROM hookfast.deliveries d JOIN hookfast.events e USING (event_id)";
+    let pending = "SELECT string_agg(concat_ws(' ', d.handler, e.idempotency_key, d.attempts_left), ', ' ORDER BY d.delivery_id) FROM hookfast.deliveries d JOIN hookfast.events e USING (event_id)";
     assert_eq!(
-        store.text(owed).await,
+        store.text(pending).await,
         "results k 3, conflicts k#conflict:b 3"
     );
     let versions =
@@ -206,7 +206,7 @@ async fn an_event_is_routed_by_the_registry_of_its_moment_and_a_conflict_by_its_
 /// The insert of events depends on the row of the subscription version: without it nothing may be
 /// reported as stored.
 #[tokio::test]
-async fn without_its_registry_nothing_is_answered_as_stored() {
+async fn without_its_registry_no_event_is_reported_as_stored() {
     let store = Store::new().await;
     store
         .execute("DELETE FROM hookfast_data.subscription_version")
@@ -252,7 +252,7 @@ async fn pausing_and_resuming_are_logged_once_and_an_unknown_handler_is_named() 
         let error = sqlx::query(call)
             .execute(&store.pool)
             .await
-            .expect_err("nobody has that name");
+            .expect_err("no handler has that name");
         let error = error.into_database_error().expect("from the database");
         assert_eq!(
             error.message(),
@@ -315,7 +315,7 @@ async fn a_sources_fields_are_those_of_its_kind_and_of_its_last_declaration() {
 
 /// The ids are small, and each start of each process registers everything.
 #[tokio::test]
-async fn starts_take_no_number_of_a_sequence() {
+async fn starts_use_no_value_of_a_sequence() {
     let store = Store::new().await;
     let source = |search: &str| SourceRegistration {
         name: "airalo".parse().expect("a name"),

@@ -1,4 +1,4 @@
-//! Repairs beside other work: order is kept, previews block nobody, and work is found at once.
+//! Repairs beside other work: order is kept, previews block nothing, and work is found at once.
 
 use super::Store;
 use crate::support::wait_until;
@@ -56,7 +56,7 @@ const RETRY_2: &str = "SELECT hookfast.retry(2, why => 'a test')";
 /// Neither sees the changes of the other, and still one delivery of a key is due at a time, and
 /// none is forgotten. If dead letters block their keys, order is kept as well.
 #[tokio::test(flavor = "multi_thread")]
-async fn one_of_a_key_is_due_whoever_else_is_at_it() {
+async fn one_delivery_of_a_key_is_due_whatever_runs_concurrently() {
     for (on_dead, third, first, second, order) in [
         // Two operators.
         ("skip", NOBODY_ELSE, RETRY_1, RETRY_2, "1 2"),
@@ -133,7 +133,7 @@ async fn one_of_a_key_is_due_whoever_else_is_at_it() {
 /// As while an operator reads before committing: settlements, rescue and sweeps of other keys make
 /// deliveries due as well.
 #[tokio::test]
-async fn waking_a_key_never_waits_for_whoever_has_locked_its_next_delivery() {
+async fn waking_a_key_never_waits_for_a_lock_on_its_next_delivery() {
     let store = one_key("").await;
     let mut open = store.pool.begin().await.expect("a transaction");
     open.execute("UPDATE hookfast_data.outbox SET attempt_number = attempt_number")
@@ -157,7 +157,7 @@ async fn waking_a_key_never_waits_for_whoever_has_locked_its_next_delivery() {
 
 /// As an operator on a standby, or one who forgets to end the transaction.
 #[tokio::test]
-async fn a_preview_writes_nothing_and_is_in_nobodys_way() {
+async fn a_preview_writes_nothing_and_blocks_nothing() {
     let store = one_key("UPDATE hookfast_data.outbox SET due_at = now()").await;
     store
         .execute(
@@ -216,7 +216,7 @@ async fn a_preview_writes_nothing_and_is_in_nobodys_way() {
 
 /// It would match nothing, and the operator would believe that there is nothing.
 #[tokio::test]
-async fn a_payload_that_is_no_predicate_is_refused() {
+async fn an_invalid_payload_predicate_is_rejected() {
     let store = one_key("").await;
     for function in [
         "retry_all(",
@@ -249,7 +249,7 @@ async fn a_payload_that_is_no_predicate_is_refused() {
 
 /// Workers look back to the beginning of the transaction, and no further.
 #[tokio::test]
-async fn a_time_long_past_tries_it_at_once() {
+async fn a_time_long_past_makes_it_due_at_once() {
     let store = Store::new().await;
     store.fill("o", 3).await;
     store
@@ -276,7 +276,7 @@ async fn a_time_long_past_tries_it_at_once() {
         .execute("SELECT hookfast.reschedule(2, '2020-01-01', why => 'a test'); SELECT hookfast.reschedule_all('shop', '2020-01-01', at_most => 2, why => 'a test')")
         .await;
     // The content of the notification: its transaction began after this.
-    watermarks.heard_late(before);
+    watermarks.lower_due(before);
     assert_eq!(
         store
             .claim(&mut claimer, lease, 10, &mut watermarks)
@@ -288,7 +288,7 @@ async fn a_time_long_past_tries_it_at_once() {
 }
 
 #[tokio::test]
-async fn a_replay_ends_where_it_began_whatever_comes_meanwhile() {
+async fn a_replay_ends_at_its_start_time_whatever_arrives_meanwhile() {
     let store = Store::new().await;
     store.fill("o", 3).await;
     // A replay ends at the current millisecond, so none of these events may be of that millisecond.

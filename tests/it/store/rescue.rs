@@ -30,7 +30,7 @@ async fn a_lease_that_is_renewed_is_not_rescued_even_after_it_had_expired() {
             .renew_lease(lease, Duration::from_secs(60))
             .await
             .expect("renewed"),
-        "nobody has rescued it yet"
+        "it has not been rescued yet"
     );
     assert!(store.rescue().await.is_empty());
     assert_eq!(
@@ -81,7 +81,7 @@ async fn all_deliveries_of_a_dead_worker_are_rescued() {
 }
 
 #[tokio::test]
-async fn a_worker_that_goes_gives_back_what_it_holds_and_nothing_is_counted() {
+async fn a_worker_that_stops_releases_its_deliveries_without_an_attempt() {
     let store = Store::new().await;
     store.fill("o", 3).await;
     let lease = store.lease().await;
@@ -100,7 +100,7 @@ async fn a_worker_that_goes_gives_back_what_it_holds_and_nothing_is_counted() {
         (1, 1),
         "the lease stays while it holds a delivery"
     );
-    settling.rollback().await.expect("it gave up");
+    settling.rollback().await.expect("it timed out");
     assert_eq!(keeper.abandon_lease(lease).await.expect("abandoned"), 1);
     assert_eq!((store.count(HELD).await, store.count(LEASES).await), (0, 0));
     assert!(
@@ -129,7 +129,7 @@ async fn a_worker_that_goes_gives_back_what_it_holds_and_nothing_is_counted() {
 }
 
 #[tokio::test]
-async fn a_claim_that_races_the_end_of_its_worker_leaves_nothing_behind() {
+async fn a_claim_that_races_the_end_of_its_worker_leaves_no_orphan() {
     let store = Store::new().await;
     store.fill("o", 3).await;
     let lease = store.lease().await;
@@ -137,7 +137,7 @@ async fn a_claim_that_races_the_end_of_its_worker_leaves_nothing_behind() {
     assert_eq!(store.claim_by_hand(&mut claiming, lease).await, 3);
     let mut keeper = store.connection(Role::Lease).await;
     let ending = tokio::spawn(async move { keeper.abandon_lease(lease).await });
-    store.somebody_waits_for_a_lock("hookfast lease").await;
+    store.a_session_waits_for_a_lock("hookfast lease").await;
     claiming.commit().await.expect("committed");
     assert_eq!(ending.await.expect("no panic").expect("abandoned"), 3);
     assert_eq!((store.count(HELD).await, store.count(LEASES).await), (0, 0));
@@ -178,7 +178,7 @@ async fn a_delivery_without_its_event_is_rescued_with_its_neighbours() {
 }
 
 #[tokio::test]
-async fn a_lease_that_cannot_be_rescued_does_not_keep_the_others_from_it() {
+async fn a_lease_that_cannot_be_rescued_does_not_block_other_rescues() {
     let store = Store::new().await;
     store.fill("o", 4).await;
     let (bad, good) = (store.lease().await, store.lease().await);
@@ -221,7 +221,7 @@ async fn a_lease_that_cannot_be_rescued_does_not_keep_the_others_from_it() {
 }
 
 #[tokio::test]
-async fn the_outcome_of_a_lease_that_expired_counts_until_somebody_rescues_it() {
+async fn the_outcome_of_an_expired_lease_counts_until_it_is_rescued() {
     let store = Store::new().await;
     store.fill("o", 2).await;
     let lease = store.lease().await;
@@ -241,7 +241,7 @@ async fn the_outcome_of_a_lease_that_expired_counts_until_somebody_rescues_it() 
 /// A claim whose connection was lost here may still be running on the server. The search for it
 /// blocks nothing, and in particular not the renewal of the lease.
 #[tokio::test]
-async fn a_lost_claim_that_is_on_its_way_is_waited_for_by_nobody_and_found_afterwards() {
+async fn a_lost_claim_in_progress_blocks_nothing_and_is_found_afterwards() {
     let store = Store::new().await;
     store.fill("o", 5).await;
     let lease = store.lease().await;
@@ -249,16 +249,16 @@ async fn a_lost_claim_that_is_on_its_way_is_waited_for_by_nobody_and_found_after
     let release = async || {
         release_unknown(&store.pool, lease, store.handler, &[known])
             .await
-            .expect("looked")
+            .expect("searched")
     };
     let mut claiming = store.pool.begin().await.expect("a transaction");
     assert_eq!(store.claim_by_hand(&mut claiming, lease).await, 4);
     let look = tokio::time::timeout(Duration::from_secs(5), release()).await;
-    assert_eq!(look.expect("it waits for nobody"), 0);
+    assert_eq!(look.expect("it waits for no lock"), 0);
     // The last search of a process that ends does wait.
     let pool = store.pool.clone();
     let waiting = tokio::spawn(async move { wait_for_claims(&pool, lease).await });
-    store.somebody_waits_for_a_lock("").await;
+    store.a_session_waits_for_a_lock("").await;
     claiming.commit().await.expect("committed");
     waiting.await.expect("no panic").expect("waited");
     assert_eq!(release().await, 4);
@@ -273,7 +273,7 @@ async fn a_lost_claim_that_is_on_its_way_is_waited_for_by_nobody_and_found_after
 }
 
 #[tokio::test]
-async fn to_look_for_lost_claims_waits_for_no_lock_on_the_lease() {
+async fn the_search_for_lost_claims_waits_for_no_lock_on_the_lease() {
     let store = Store::new().await;
     store.fill("o", 2).await;
     let lease = store.lease().await;
@@ -286,13 +286,13 @@ async fn to_look_for_lost_claims_waits_for_no_lock_on_the_lease() {
     let release = release_unknown(&store.pool, lease, store.handler, &[]);
     let released = tokio::time::timeout(Duration::from_secs(5), release)
         .await
-        .expect("it waits for nobody");
-    assert_eq!(released.expect("looked"), 2);
+        .expect("it waits for no lock");
+    assert_eq!(released.expect("searched"), 2);
 }
 
 /// The search for the deliveries of a lease ends after a bounded number of unclaimed deliveries.
 #[tokio::test]
-async fn what_is_hidden_behind_a_backlog_becomes_an_orphan_that_the_sweep_finds() {
+async fn a_delivery_hidden_behind_a_backlog_becomes_an_orphan_and_is_found() {
     let store = Store::new().await;
     store.fill("o", 1).await;
     let lease = store.lease().await;
@@ -302,7 +302,7 @@ async fn what_is_hidden_behind_a_backlog_becomes_an_orphan_that_the_sweep_finds(
     assert_eq!(
         release_unknown(&store.pool, lease, store.handler, &[])
             .await
-            .expect("looked"),
+            .expect("searched"),
         0
     );
     store.execute(EXPIRE).await;
@@ -323,7 +323,7 @@ async fn what_is_hidden_behind_a_backlog_becomes_an_orphan_that_the_sweep_finds(
 }
 
 #[tokio::test]
-async fn an_orphan_that_cannot_be_taken_over_does_not_keep_the_sweep_from_the_others() {
+async fn an_orphan_that_cannot_be_rescued_does_not_block_the_others() {
     let store = Store::new().await;
     store.fill("o", 2).await;
     let (bad, good) = (store.lease().await, store.lease().await);
@@ -362,7 +362,7 @@ async fn an_orphan_that_cannot_be_taken_over_does_not_keep_the_sweep_from_the_ot
 /// No worker settles a delivery that is lost for the last time, so nothing else would make the next
 /// one due.
 #[tokio::test]
-async fn the_next_of_a_key_is_due_when_the_one_before_is_lost_for_the_last_time() {
+async fn the_next_of_a_key_is_due_when_the_one_before_is_lost_too_often() {
     let store = Store::new().await;
     store.fill("o", 2).await;
     store

@@ -80,7 +80,7 @@ async fn a_process_that_starts_while_its_handler_is_retired_subscribes_it_again(
         .expect("retired");
     register_handlers(&store.pool, &[registration("shop", &["*"])], 0)
         .await
-        .expect("it is not held up");
+        .expect("it is not blocked");
     assert!(
         process()
             .is_alive(&store.pool, None)
@@ -151,7 +151,7 @@ async fn a_changed_configuration_waits_for_the_retirement_and_ends_it() {
 
 /// A transaction that routed its event before the retirement was committed.
 #[tokio::test]
-async fn a_delivery_that_is_committed_just_after_it_is_shown_and_then_discarded() {
+async fn a_delivery_committed_just_after_retirement_is_shown_then_discarded() {
     let store = Store::new().await;
     store
         .execute("INSERT INTO hookfast_data.sources (name, kind) VALUES ('orders', 'sql')")

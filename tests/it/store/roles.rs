@@ -2,7 +2,7 @@
 
 use super::Store;
 use crate::support::server::Server;
-use hookfast::internals::domain::RoleNames;
+use hookfast::internals::domain::{GrantedRole, RoleNames};
 use hookfast::internals::store::{Database, Role, Roles, ensure_partitions, ensure_roles, migrate};
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
 use std::process::Command;
@@ -62,7 +62,7 @@ impl Limited {
     }
 
     /// The answer to a role, or the reason of its error.
-    async fn ask(&mut self, role: &str, query: &str) -> Result<String, String> {
+    async fn query(&mut self, role: &str, query: &str) -> Result<String, String> {
         let mut transaction = self.admin.begin().await.expect("a transaction");
         let set = format!("SET LOCAL ROLE \"{role}\"");
         transaction
@@ -82,31 +82,31 @@ impl Limited {
         let views = "SELECT string_agg(relname, ',') FROM pg_class WHERE relnamespace = 'hookfast'::regnamespace \
             AND relkind = 'v' AND NOT has_table_privilege(current_user, oid, 'SELECT')";
         for role in [&reader, &operator] {
-            self.ask(role, "SELECT count(*)::text FROM hookfast.deliveries")
+            self.query(role, "SELECT count(*)::text FROM hookfast.deliveries")
                 .await
                 .expect("it reads");
             assert_eq!(
-                self.ask(role, views).await.expect("an answer"),
+                self.query(role, views).await.expect("an answer"),
                 "",
                 "every view"
             );
-            self.ask(role, "SELECT hookfast.event_id_at(now())::text")
+            self.query(role, "SELECT hookfast.event_id_at(now())::text")
                 .await
                 .expect("it calls");
             let data = self
-                .ask(role, "SELECT count(*)::text FROM hookfast_data.events")
+                .query(role, "SELECT count(*)::text FROM hookfast_data.events")
                 .await
                 .expect_err("not its own");
             assert!(data.contains("permission denied"), "{data}");
         }
         let pause = "SELECT hookfast.pause_handler('nobody', 'why')::text";
-        let refused = self.ask(&reader, pause).await.expect_err("it only reads");
+        let refused = self.query(&reader, pause).await.expect_err("it only reads");
         assert!(
             refused.contains("permission denied for function pause"),
             "{refused}"
         );
         let called = self
-            .ask(&operator, pause)
+            .query(&operator, pause)
             .await
             .expect_err("no such handler");
         assert!(called.contains("no handler is named nobody"), "{called}");
@@ -116,19 +116,19 @@ impl Limited {
             FROM hookfast_data.sources s WHERE s.name = 'masked'";
         self.admin.execute(event).await.expect("an event");
         let payload = "SELECT payload::text FROM hookfast.events";
-        let shown = self.ask(&reader, payload).await.expect("it reads");
+        let shown = self.query(&reader, payload).await.expect("it reads");
         assert_eq!(shown, r#"{"n": 1, "matching_id": "***"}"#);
-        let shown = self.ask(&operator, payload).await.expect("it reads");
+        let shown = self.query(&operator, payload).await.expect("it reads");
         assert!(shown.contains("secret"), "{shown}");
         self.pauses_are_explained(&reader, &operator).await;
         let unmasked = "SELECT hookfast_data.can_see_secrets(current_user)::text";
         self.admin
             .execute("GRANT USAGE ON SCHEMA hookfast_data TO PUBLIC")
             .await
-            .expect("to ask");
-        assert_eq!(self.ask(&reader, unmasked).await.as_deref(), Ok("false"));
+            .expect("a query");
+        assert_eq!(self.query(&reader, unmasked).await.as_deref(), Ok("false"));
         assert_eq!(
-            self.ask(&operator, unmasked).await.as_deref(),
+            self.query(&operator, unmasked).await.as_deref(),
             Ok("true"),
             "the database has its name"
         );
@@ -138,18 +138,21 @@ impl Limited {
     /// operator the reason.
     async fn pauses_are_explained(&mut self, reader: &str, operator: &str) {
         let pauses = "INSERT INTO hookfast_data.handlers (name, kind, types, max_attempts, registered_version) \
-            SELECT n, 'http', '{x}', 1, 1 FROM unnest('{gone,said-so,stopped}'::text[]) n; \
-            SELECT hookfast_data.pause_handler('gone', 'says 410', true, 410::smallint), \
-                hookfast_data.pause_handler('said-so', 'says so', true, NULL), \
+            SELECT n, 'http', '{x}', 1, 1 FROM unnest('{gone,refused,stopped}'::text[]) n; \
+            SELECT hookfast_data.pause_handler('gone', 'status 410', true, 410::smallint), \
+                hookfast_data.pause_handler('refused', 'its own reason', true, NULL), \
                 hookfast.pause_handler('stopped', 'for a deploy')";
         self.admin.execute(pauses).await.expect("paused");
         let why = "SELECT string_agg(regexp_replace(why, '^since [^a-z]*: ', ''), ', ' ORDER BY handler) \
             FROM hookfast.handler_health";
-        let seen = self.ask(reader, why).await;
+        let seen = self.query(reader, why).await;
         let expected = "status 410, the handler reported that it is gone, by an operator";
         assert_eq!(seen.as_deref(), Ok(expected));
-        let seen = self.ask(operator, why).await;
-        assert_eq!(seen.as_deref(), Ok("says 410, says so, for a deploy"));
+        let seen = self.query(operator, why).await;
+        assert_eq!(
+            seen.as_deref(),
+            Ok("status 410, its own reason, for a deploy")
+        );
     }
 
     async fn end(mut self) {
@@ -182,7 +185,7 @@ async fn a_role_that_may_make_roles_makes_and_grants_them() {
     );
     assert_eq!(
         made.iter().map(|roles| roles.created.len()).sum::<usize>(),
-        2,
+        4,
         "{made:?}"
     );
     limited.it_is_granted().await;
@@ -192,7 +195,9 @@ async fn a_role_that_may_make_roles_makes_and_grants_them() {
     assert_eq!(
         again,
         Roles {
-            granted: vec![limited.reader.clone(), limited.operator.clone()],
+            granted: GrantedRole::ALL
+                .map(|role| limited.names.get(role).expect("a name").to_string())
+                .into(),
             ..Roles::default()
         }
     );
@@ -217,7 +222,7 @@ async fn a_role_that_may_make_roles_makes_and_grants_them() {
     let reader = limited.reader.clone();
     assert_eq!(
         limited
-            .ask(&reader, "SELECT one::text FROM hookfast.later")
+            .query(&reader, "SELECT one::text FROM hookfast.later")
             .await
             .as_deref(),
         Ok("1")
@@ -251,13 +256,13 @@ async fn a_role_that_is_replaced_loses_its_rights() {
         "SELECT hookfast.event_id_at(now())::text",
     ] {
         let refused = limited
-            .ask(&operator, query)
+            .query(&operator, query)
             .await
             .expect_err("it has no rights any more");
         assert!(refused.contains("permission denied"), "{refused}");
     }
     let called = limited
-        .ask(&other, pause)
+        .query(&other, pause)
         .await
         .expect_err("no such handler");
     assert!(called.contains("no handler is named nobody"), "{called}");
@@ -268,13 +273,16 @@ async fn a_role_that_is_replaced_loses_its_rights() {
         ..RoleNames::default()
     };
     ensure_roles(&limited.of, &names).await.expect("granted");
-    let refused = limited.ask(&other, pause).await.expect_err("it only reads");
+    let refused = limited
+        .query(&other, pause)
+        .await
+        .expect_err("it only reads");
     assert!(
         refused.contains("permission denied for function pause"),
         "{refused}"
     );
     limited
-        .ask(&other, "SELECT count(*)::text FROM hookfast.deliveries")
+        .query(&other, "SELECT count(*)::text FROM hookfast.deliveries")
         .await
         .expect("it reads");
     let logged = "SELECT string_agg(target || ' ' || (details->>'former'), ', ' ORDER BY id) \
@@ -298,12 +306,13 @@ async fn a_role_that_is_replaced_loses_its_rights() {
 
 /// Nothing fails, and the message contains the statements to run.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_role_that_may_not_says_what_to_run() {
+async fn a_role_without_the_right_gets_the_statements_to_run() {
     let mut limited = Limited::new("NOCREATEROLE").await;
-    let run = format!(
-        "CREATE ROLE \"{}\" NOLOGIN;\nCREATE ROLE \"{}\" NOLOGIN;",
-        limited.reader, limited.operator
-    );
+    let all = GrantedRole::ALL.map(|role| limited.names.get(role).expect("a name").to_string());
+    let run = all
+        .each_ref()
+        .map(|name| format!("CREATE ROLE \"{name}\" NOLOGIN;"))
+        .join("\n");
     let roles = ensure_roles(&limited.of, &limited.names)
         .await
         .expect("no failure");
@@ -312,9 +321,9 @@ async fn a_role_that_may_not_says_what_to_run() {
         (0, Some(&run))
     );
 
+    let [reader, support, operator, console] = all;
     let names = format!(
-        "[roles]\nreader = '{}'\noperator = '{}'\n",
-        limited.reader, limited.operator
+        "[roles]\nreader = '{reader}'\nsupport = '{support}'\noperator = '{operator}'\nconsole = '{console}'\n"
     );
     let config = format!(
         "[sources.airalo]\nkind = 'airalo'\nsecrets = ['env:AIRALO_CLIENT_SECRET']\n{names}"
@@ -350,10 +359,11 @@ async fn a_role_that_may_not_says_what_to_run() {
         assert!(output.status.success(), "{output:?}");
         String::from_utf8_lossy(&output.stdout).into_owned()
     };
-    let said = migrate();
+    let printed = migrate();
     assert!(
-        said.contains(&format!("\n{run}\n")) && said.contains("then run hookfast migrate again"),
-        "{said}"
+        printed.contains(&format!("\n{run}\n"))
+            && printed.contains("then run hookfast migrate again"),
+        "{printed}"
     );
     // The suggested statements work.
     limited

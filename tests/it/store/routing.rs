@@ -37,7 +37,7 @@ const SUBSCRIBED: &str = "SELECT coalesce(string_agg(concat_ws(' ', h.name, s.na
         AND (h.kind <> 'airalo' OR s.kind = 'airalo')";
 
 #[tokio::test]
-async fn ingest_routes_as_subscribes_says() {
+async fn ingest_routes_by_the_rule_of_subscribes() {
     let store = Store::new().await;
     let registered =
         [("airalo", "airalo"), ("other", "hmac")].map(|(name, kind)| SourceRegistration {

@@ -5,7 +5,7 @@ use hookfast::internals::store::{Claim, LeaseId, Role, SettleOutcome, Settled};
 use std::time::Duration;
 
 #[tokio::test]
-async fn only_the_claim_that_holds_a_delivery_settles_it() {
+async fn only_the_claim_that_owns_a_delivery_settles_it() {
     let store = Store::new().await;
     store.fill("o", 1).await;
     let lease = store.lease().await;
@@ -54,7 +54,7 @@ async fn only_the_claim_that_holds_a_delivery_settles_it() {
 }
 
 #[tokio::test]
-async fn each_outcome_leaves_the_delivery_as_it_says() {
+async fn each_outcome_sets_the_state_of_the_delivery() {
     let store = Store::new().await;
     store.fill("o", 1).await;
     let lease = store.lease().await;
@@ -90,7 +90,7 @@ async fn each_outcome_leaves_the_delivery_as_it_says() {
     assert_eq!(
         store.text(history).await,
         "2retry 3retry 4retry 5dead",
-        "a release leaves no attempt"
+        "a release records no attempt"
     );
 }
 
@@ -126,7 +126,7 @@ async fn a_row_that_an_operator_changes_meanwhile_is_settled_all_the_same() {
 }
 
 #[tokio::test]
-async fn a_lease_that_expired_cannot_claim_and_what_it_held_comes_back_as_lost() {
+async fn an_expired_lease_cannot_claim_and_its_deliveries_are_lost_attempts() {
     let store = Store::new().await;
     store.fill("o", 2).await;
     for times in 1..=5 {
@@ -191,7 +191,7 @@ async fn a_lease_that_expired_cannot_claim_and_what_it_held_comes_back_as_lost()
 /// The claim locks the row of its lease, so a rescue cannot judge the lease while a claim under it
 /// is running.
 #[tokio::test]
-async fn a_claim_that_races_the_rescue_of_its_lease_leaves_nothing_behind() {
+async fn a_claim_that_races_the_rescue_of_its_lease_leaves_no_orphan() {
     let store = Store::new().await;
     store.fill("o", 3).await;
     let lease = store.lease().await;
@@ -240,7 +240,7 @@ async fn a_claim_that_races_the_rescue_of_its_lease_leaves_nothing_behind() {
 }
 
 #[tokio::test]
-async fn rescue_waits_for_nobody_and_the_sweep_finds_what_has_no_lease() {
+async fn rescue_waits_for_no_lock_and_the_sweep_finds_orphans() {
     let store = Store::new().await;
     store.fill("o", 3).await;
     let lease = store.lease().await;
@@ -259,7 +259,7 @@ async fn rescue_waits_for_nobody_and_the_sweep_finds_what_has_no_lease() {
         2,
         "the delivery that is being settled is skipped"
     );
-    settling.rollback().await.expect("it gave up");
+    settling.rollback().await.expect("it timed out");
     store.execute("DELETE FROM hookfast_data.leases").await;
     assert!(
         rescue_expired(&store.pool)

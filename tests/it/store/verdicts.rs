@@ -58,9 +58,10 @@ async fn in_one_group_each_request_gets_its_own_verdict() {
         "k=airalo.order.completed k#conflict:b=airalo.order.completed.conflict! k#conflict:c=airalo.order.completed.conflict! \
          k#conflict:d=airalo.order.completed.conflict! other=airalo.order.completed"
     );
-    let owed = "SELECT count(*) FROM hookfast_data.outbox o JOIN hookfast.events USING (event_id)";
+    let pending =
+        "SELECT count(*) FROM hookfast_data.outbox o JOIN hookfast.events USING (event_id)";
     assert_eq!(
-        store.count(owed).await,
+        store.count(pending).await,
         5,
         "each event, including a conflict, has a delivery to the handler"
     );
@@ -69,7 +70,7 @@ async fn in_one_group_each_request_gets_its_own_verdict() {
 }
 
 #[tokio::test]
-async fn a_key_whose_window_has_passed_is_taken_anew() {
+async fn a_key_whose_window_has_passed_is_used_again() {
     let store = Store::new().await;
     let mut ingest = store.connection(Role::Ingest).await;
     let windowed = |fingerprint| {
@@ -211,9 +212,9 @@ async fn a_handler_of_kind_airalo_gets_events_of_airalo_sources_only() {
     store
         .execute(
             "DELETE FROM hookfast_data.handlers; \
-             INSERT INTO hookfast_data.sources (name, kind) VALUES ('acme', 'standard_webhooks'); \
+             INSERT INTO hookfast_data.sources (name, kind) VALUES ('acme', 'standard_webhooks'), ('own', 'sql'); \
              INSERT INTO hookfast_data.handlers (name, kind, types, max_attempts, registered_version) VALUES \
-                ('projection', 'airalo', '{airalo.*}', 3, 1), ('shop', 'http', '{airalo.*}', 3, 1)",
+                ('projection', 'airalo', '{airalo.*}', 3, 1), ('every', 'airalo', '{*}', 3, 1), ('shop', 'http', '{airalo.*,own.*}', 3, 1)",
         )
         .await;
     let mut forged = store.event("forged", None);
@@ -227,10 +228,13 @@ async fn a_handler_of_kind_airalo_gets_events_of_airalo_sources_only() {
         ),
         ["stored", "stored"]
     );
+    store
+        .execute("SELECT hookfast.enqueue('own', 'own.paid', '{}')")
+        .await;
     let deliveries = "SELECT string_agg(e.source || ' ' || d.handler, ', ' ORDER BY e.source, d.handler) FROM hookfast.deliveries d JOIN hookfast.events e USING (event_id)";
     assert_eq!(
         store.text(deliveries).await,
-        "acme shop, airalo projection, airalo shop"
+        "acme shop, airalo every, airalo projection, airalo shop, own shop"
     );
     let explained = "SELECT x.verdict || ': ' || x.message FROM hookfast.events e, hookfast.explain(e.event_id) x WHERE e.source = 'acme' AND x.handler = 'projection'";
     assert_eq!(

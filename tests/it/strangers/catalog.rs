@@ -54,7 +54,7 @@ async fn every_function_has_a_search_path_of_its_own_or_was_parsed_at_creation()
 }
 
 /// Functions that run with the owner's rights use every table, so each table has to belong to the
-/// owner, whoever calls.
+/// owner, not of the caller.
 #[tokio::test]
 async fn every_function_that_creates_tables_runs_with_the_rights_of_the_owner() {
     let database = database().await;
@@ -80,7 +80,7 @@ async fn every_function_that_creates_tables_runs_with_the_rights_of_the_owner() 
 /// A body that is text is parsed in the caller's session, where a backslash in a string may have
 /// another meaning.
 #[tokio::test]
-async fn every_function_with_a_backslash_says_that_it_is_one() {
+async fn every_function_with_a_backslash_sets_standard_conforming_strings() {
     let database = database().await;
     let mut connection = database.connect().await;
     let without = "SELECT o.name FROM ours o WHERE NOT o.parsed AND strpos(o.prosrc, '\\') > 0 \
@@ -131,6 +131,30 @@ async fn no_function_that_readers_reach_prints_its_plans() {
     assert_eq!(
         names(&mut connection, printing).await,
         ["hookfast_data.body_matches"],
+        "the check finds violations"
+    );
+}
+
+/// A role may have been granted any of them alone. The functions that these call are covered, since
+/// a setting of a function applies until it returns.
+#[tokio::test]
+async fn no_public_function_with_the_rights_of_the_owner_prints_its_plans() {
+    let database = database().await;
+    let mut connection = database.connect().await;
+    let owners = "SELECT o.name FROM ours o JOIN pg_proc p USING (oid) WHERE p.prosecdef AND o.name LIKE 'hookfast.%'";
+    let printing = format!(
+        "{owners} AND NOT o.settings \
+         @> '{{debug_print_parse=off,debug_print_rewritten=off,debug_print_plan=off}}' ORDER BY 1"
+    );
+    assert!(names(&mut connection, owners).await.len() > 30);
+    assert_eq!(names(&mut connection, &printing).await, [""; 0]);
+    connection
+        .execute("ALTER FUNCTION hookfast.discard RESET debug_print_plan")
+        .await
+        .expect("altered");
+    assert_eq!(
+        names(&mut connection, &printing).await,
+        ["hookfast.discard"],
         "the check finds violations"
     );
 }

@@ -1,8 +1,7 @@
 //! A reader sees no secret, whatever it creates to intercept Hookfast's functions.
 
+use super::roles_of;
 use crate::support::postgres::{self, database, server_log};
-use hookfast::internals::domain::RoleNames;
-use hookfast::internals::store::ensure_roles;
 use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
 use tokio::sync::{Mutex, MutexGuard};
 
@@ -53,20 +52,7 @@ impl Reader {
         let alone = LOG.lock().await;
         let database = database().await;
         let mut admin = database.connect().await;
-        let role: String = sqlx::query_scalar("SELECT 'readers_of_' || current_database()")
-            .fetch_one(&mut admin)
-            .await
-            .expect("a name");
-        let operator = role.replace("readers", "operators");
-        let name = |name: &str| Some(name.parse().expect("a role's name"));
-        let names = RoleNames {
-            reader: name(&role),
-            operator: name(&operator),
-            ..RoleNames::default()
-        };
-        ensure_roles(&database.url().parse().expect("a URL"), &names)
-            .await
-            .expect("the roles");
+        let role = roles_of(&database, &mut admin).await;
         for statement in WORLD.split_inclusive(";\n") {
             sqlx::raw_sql(AssertSqlSafe(statement))
                 .execute(&mut admin)
@@ -134,7 +120,7 @@ impl Reader {
         seen
     }
 
-    /// The logged plans of statements contain texts byte by byte, with line breaks anywhere.
+    /// The logged plans of statements contain texts byte by byte.
     async fn logged(&self) -> String {
         let bytes: Vec<String> = SECRET.bytes().map(|byte| byte.to_string()).collect();
         let logged = server_log().await;
@@ -189,7 +175,7 @@ async fn no_view_and_no_function_shows_a_reader_a_secret() {
 }
 
 #[tokio::test]
-async fn a_temporary_type_of_a_readers_is_not_taken_for_jsonb() {
+async fn a_temporary_type_of_a_reader_is_not_mistaken_for_jsonb() {
     let mut reader = Reader::new().await;
     reader
         .run(
@@ -219,7 +205,7 @@ async fn a_temporary_type_of_a_readers_is_not_taken_for_jsonb() {
 }
 
 #[tokio::test]
-async fn a_function_of_a_readers_own_is_not_taken_for_the_servers() {
+async fn a_function_of_a_reader_is_not_mistaken_for_the_servers() {
     let mut reader = Reader::new().await;
     // A better match than the server's own (bytea, name), also if that comes first.
     reader
@@ -250,10 +236,10 @@ async fn a_function_of_a_readers_own_is_not_taken_for_the_servers() {
 }
 
 #[tokio::test]
-async fn a_plan_that_a_reader_has_printed_holds_no_secret() {
+async fn a_plan_that_a_reader_prints_contains_no_secret() {
     let mut reader = Reader::new().await;
     reader
-        .run("SET debug_print_parse = on; SET debug_print_rewritten = on; SET debug_print_plan = on; SET client_min_messages = log")
+        .run("SET debug_pretty_print = off; SET debug_print_parse = on; SET debug_print_rewritten = on; SET debug_print_plan = on; SET client_min_messages = log")
         .await;
     reader.everything().await;
     let logged = reader.logged().await;

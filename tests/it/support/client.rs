@@ -55,7 +55,7 @@ impl Language {
                 (command, None)
             }
             Self::Node => {
-                // Modules are looked for beside the file.
+                // Node searches modules beside the file.
                 let folder = tempfile::tempdir().expect("a folder");
                 let program = folder.path().join("worker.mjs");
                 fs::copy(examples.join("node/worker.mjs"), &program).expect("copied");
@@ -76,7 +76,7 @@ impl Language {
 
 /// Whether the examples in a language are tested. `HOOKFAST_TEST_CLIENTS` is the list of languages
 /// that scripts/test has set up, or `all`, and each of them must be set up. Without it, the tests
-/// use what an earlier run has set up, and say what they skip.
+/// use what an earlier run has set up, and report skipped parts.
 fn is_tested(language: &str, is_set_up: bool) -> bool {
     let named = std::env::var("HOOKFAST_TEST_CLIENTS").ok();
     let is_named = named
@@ -88,9 +88,9 @@ fn is_tested(language: &str, is_set_up: bool) -> bool {
     );
     let is_tested = is_named || named.is_none() && is_set_up;
     if !is_tested {
-        #[allow(clippy::print_stderr, reason = "a test that is left out says so")]
+        #[allow(clippy::print_stderr, reason = "a skipped test reports it")]
         {
-            eprintln!("left out: the examples in {language} (HOOKFAST_TEST_CLIENTS is {named:?})");
+            eprintln!("skipped: the examples in {language} (HOOKFAST_TEST_CLIENTS is {named:?})");
         }
     }
     is_tested
@@ -203,7 +203,7 @@ fn free_port() -> u16 {
     listener.expect("a port").port()
 }
 
-/// A folder with that program of the examples: modules are looked for beside the file.
+/// A folder with that program of the examples: Node searches modules beside the file.
 fn beside_node_libraries(program: &str) -> tempfile::TempDir {
     let (root, beside) = (
         Path::new(env!("CARGO_MANIFEST_DIR")),

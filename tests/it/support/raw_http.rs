@@ -212,7 +212,7 @@ impl Client {
     /// Asserts that the server, after its last answer, reads the rest of the request instead of
     /// resetting the connection, since a reset can destroy the answer. It need not do so for longer
     /// than a second.
-    pub(crate) async fn is_let_finish(&mut self, answered: Instant) {
+    pub(crate) async fn may_finish(&mut self, answered: Instant) {
         assert_eq!(self.closed().await, b"", "nothing more");
         for _ in 0..20 {
             let sent = self.stream.write_all(b"the rest").await;

@@ -220,7 +220,7 @@ impl Drop for Server {
         if thread::panicking() {
             #[allow(
                 clippy::print_stderr,
-                reason = "a failed test shows what the process said"
+                reason = "a failed test shows the output of the process"
             )]
             {
                 eprintln!("--- log of the process\n{}", self.log());

@@ -22,11 +22,11 @@ pub(crate) struct Sink {
 impl Sink {
     pub(crate) async fn start() -> Self {
         let received: Arc<Mutex<Vec<Received>>> = Arc::default();
-        let told = received.clone();
+        let requests = received.clone();
         let secret = parse_secret("test", HANDLER_SECRET).expect("a secret");
         let receiver = Receiver::new(vec![secret], move |notice| {
             if let Notice::Received(one) = notice {
-                told.lock().expect("no holder panics").push(one);
+                requests.lock().expect("no holder panics").push(one);
             }
         });
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a free port");

@@ -241,7 +241,7 @@ impl Shared {
     ) -> Option<(Then, oneshot::Sender<()>)> {
         let mut plan = self.plan.lock().expect("no holder panics");
         match plan.take() {
-            Some(Plan::AfterClientSent(waited_for, then, told))
+            Some(Plan::AfterClientSent(waited_for, then, broken))
                 if waited_for.is(message, start_up) =>
             {
                 if then == Then::Freeze {
@@ -250,7 +250,7 @@ impl Shared {
                         .expect("no holder panics")
                         .insert(number);
                 }
-                Some((then, told))
+                Some((then, broken))
             }
             other => {
                 *plan = other;

@@ -40,7 +40,7 @@ async fn an_upgrade_under_load_loses_no_webhook_and_the_release_before_runs_on()
     Sending::start(vec![again.ingress().await], ORDERS..ORDERS + 10, 1)
         .finish()
         .await;
-    wait_until("what subscribed later", async || {
+    wait_until("the later subscriber", async || {
         sink.counts().len() == ORDERS as usize + 10
     })
     .await;

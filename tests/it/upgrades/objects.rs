@@ -17,7 +17,7 @@ fn replaced(objects: usize) -> Migrated {
 }
 
 #[tokio::test]
-async fn only_what_changed_is_replaced_and_only_once() {
+async fn only_changed_objects_are_replaced_and_only_once() {
     let mut database = Upgraded::new().await;
     let before = "SELECT string_agg(name || ' ' || hash || ' ' || applied_at, ', ' ORDER BY name) FROM hookfast_data.schema_objects \
         WHERE name NOT IN ('hookfast_data.type_matches', 'hookfast.events')";
@@ -43,7 +43,7 @@ async fn only_what_changed_is_replaced_and_only_once() {
 }
 
 #[tokio::test]
-async fn an_older_program_leaves_the_functions_of_a_newer_schema_alone() {
+async fn an_older_program_does_not_replace_functions_of_a_newer_schema() {
     let mut database = Upgraded::new().await;
     database.migrate(&later()).await.expect("an upgrade");
     assert_eq!(
@@ -124,7 +124,7 @@ async fn an_object_that_was_dropped_is_created_again() {
         database
             .migrate(&Schema::of_this_program())
             .await
-            .expect("mended"),
+            .expect("repaired"),
         replaced(2)
     );
     database
@@ -135,7 +135,7 @@ async fn an_object_that_was_dropped_is_created_again() {
 /// A view of an application on one of Hookfast's views survives appended columns, and a change that
 /// cannot be appended changes nothing at all.
 #[tokio::test]
-async fn a_view_only_appends_columns_and_what_depends_on_it_stays() {
+async fn a_view_only_appends_columns_and_its_dependents_stay() {
     let mut database = Upgraded::new().await;
     database
         .execute("CREATE VIEW public.theirs AS SELECT type FROM hookfast.events")

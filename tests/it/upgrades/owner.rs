@@ -130,7 +130,7 @@ fn later(number: i64) -> Schema {
 }
 
 #[tokio::test]
-async fn what_a_member_of_the_owner_creates_belongs_to_the_owner() {
+async fn objects_created_by_a_member_of_the_owner_belong_to_the_owner() {
     let mut owned = Owned::new(true).await;
     owned.execute(DROP_DAYS_AHEAD).await;
     owned
@@ -166,7 +166,7 @@ async fn what_a_member_of_the_owner_creates_belongs_to_the_owner() {
 }
 
 #[tokio::test]
-async fn a_role_that_may_not_act_as_the_owner_changes_nothing_and_says_who_may() {
+async fn a_role_that_may_not_act_as_the_owner_changes_nothing_and_names_the_owner() {
     let mut owned = Owned::new(false).await;
     let url = url::Url::parse(&owned.other_url).expect("a URL");
     let role = url.username();
@@ -204,10 +204,10 @@ async fn objects_of_another_owner_are_reported_with_the_statements_that_repair_i
         )
         .await;
     let warning = owned.warning().await.expect("a warning");
-    let (said, repair) = warning.split_once("run: ").expect("what to run");
+    let (printed, repair) = warning.split_once("run: ").expect("the statements to run");
     assert!(
-        said.contains(&format!("the schemas to {}", owned.owner)),
-        "{said}"
+        printed.contains(&format!("the schemas to {}", owned.owner)),
+        "{printed}"
     );
     assert_eq!(repair.split("; ").count(), 5, "{repair}");
     owned.execute(repair).await;

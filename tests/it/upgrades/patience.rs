@@ -18,7 +18,7 @@ async fn reader(upgraded: &Upgraded) -> PgConnection {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_reader_holds_up_a_migration_and_no_event() {
+async fn a_reader_blocks_a_migration_and_no_event() {
     let mut upgraded = Upgraded::new().await;
     upgraded
         .execute("INSERT INTO hookfast_data.sources (name, kind) VALUES ('shop', 'sql')")
@@ -63,7 +63,7 @@ async fn a_reader_holds_up_a_migration_and_no_event() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn who_is_in_the_way_for_too_long_is_named() {
+async fn a_session_that_blocks_too_long_is_named() {
     let mut upgraded = Upgraded::new().await;
     let mut reader = reader(&upgraded).await;
     let pid: i32 = sqlx::query_scalar("SELECT pg_backend_pid()")
@@ -87,12 +87,12 @@ async fn who_is_in_the_way_for_too_long_is_named() {
         .await;
     migrate_to(&upgraded.of, &later(), patience)
         .await
-        .expect("what it says to do helps");
+        .expect("the hint works");
 }
 
 /// A report that reads a view blocks the functions and views too, and the error names it.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_reader_of_a_view_holds_up_its_replacement_and_is_named() {
+async fn a_reader_of_a_view_blocks_its_replacement_and_is_named() {
     let mut upgraded = Upgraded::new().await;
     let view = super::build(super::VIEW, |view| {
         format!("{view}COMMENT ON VIEW hookfast.events IS 'new';\n")

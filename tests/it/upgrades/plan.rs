@@ -8,7 +8,7 @@ use sqlx::{AssertSqlSafe, Connection, PgConnection};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The last migration of the baseline, which runs on an empty database.
-const BASELINE: i64 = 12;
+const BASELINE: i64 = 13;
 
 /// Rows in every table that an upgrade finds.
 const ROWS: &str = "\
@@ -130,7 +130,7 @@ fn entry(file: &str, description: &str, done: &Planned) -> String {
 }
 
 #[tokio::test]
-async fn a_plan_says_of_each_migration_what_it_does() {
+async fn a_plan_describes_each_migration() {
     let mut database = Upgraded::new().await;
     database
         .execute("SET client_min_messages = warning; DROP SCHEMA hookfast, hookfast_data CASCADE")
@@ -147,12 +147,12 @@ async fn a_plan_says_of_each_migration_what_it_does() {
             migration.description.replace(' ', "_")
         );
         let done = applied(&database, migration.sql.as_str()).await;
-        let said = planned.remove(&file);
-        let description = said
+        let printed = planned.remove(&file);
+        let description = printed
             .as_ref()
-            .map_or(String::new(), |said| said.description.clone());
+            .map_or(String::new(), |printed| printed.description.clone());
         if description.trim().len() < 20
-            || said
+            || printed
                 != Some(Planned {
                     description: description.clone(),
                     ..done.clone()
@@ -184,7 +184,7 @@ async fn applied(database: &Upgraded, statements: &str) -> Planned {
     sqlx::raw_sql(BEFORE)
         .execute(&mut connection)
         .await
-        .expect("what is there");
+        .expect("the existing rows");
     let mut transaction = connection.begin().await.expect("a transaction");
     sqlx::raw_sql(AssertSqlSafe(statements))
         .execute(&mut *transaction)
@@ -197,7 +197,7 @@ async fn applied(database: &Upgraded, statements: &str) -> Planned {
 
 /// `done` finds the effects of a migration on existing rows, so the check works.
 #[tokio::test]
-async fn what_a_later_migration_does_is_found() {
+async fn the_effects_of_a_later_migration_are_found() {
     let mut database = Upgraded::new().await;
     database.execute(ROWS).await;
     let found = applied(&database, LATER).await;
@@ -216,7 +216,7 @@ async fn what_a_later_migration_does_is_found() {
 
 /// A function locks no table, a view only itself.
 #[tokio::test]
-async fn functions_and_views_lock_what_a_plan_says() {
+async fn functions_and_views_take_the_locks_of_the_plan() {
     let database = Upgraded::new().await;
     let mut both = build(FUNCTION, commented("changed"));
     super::redefine(&mut both, VIEW, |view| {

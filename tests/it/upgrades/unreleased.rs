@@ -12,7 +12,7 @@ use std::process::Command;
 const OTHER: &str = "UPDATE hookfast_data.migrations SET checksum = 'another' WHERE version = 3";
 
 #[tokio::test]
-async fn it_is_refused_with_what_to_do_and_nothing_is_changed() {
+async fn an_unreleased_schema_is_rejected_with_a_hint_and_not_changed() {
     let mut database = Upgraded::new().await;
     database.execute("DROP VIEW hookfast.retention_holds").await;
     database.execute(OTHER).await;
@@ -46,7 +46,7 @@ async fn it_is_refused_with_what_to_do_and_nothing_is_changed() {
     database
         .migrate(&Schema::of_this_program())
         .await
-        .expect("what it says to do helps");
+        .expect("the hint works");
 }
 
 #[tokio::test]
@@ -63,7 +63,7 @@ async fn only_a_schema_of_an_unreleased_build_is_dropped() {
     assert!(
         !drop_unreleased(&database.of)
             .await
-            .expect("an empty database is nobody's")
+            .expect("an empty database has no schema")
     );
 }
 

@@ -5,7 +5,7 @@ use crate::config::Config;
 use proptest::prelude::*;
 
 #[test]
-fn every_problem_is_named_with_its_place() {
+fn every_problem_is_named_with_its_setting() {
     let text = "\
         [sources.Airalo]\nkind = 'stripe'\nsecrets = ['canary-literal-secret']\n\
         [handlers.shop]\nkind = 'http'\ntypes = ['a.**', 'b']\nsources = ['nobody']\nurl = 'x'\nsecrets = []\ntimeout = '5'\nconcurrency = 0\n\
@@ -160,7 +160,7 @@ fn an_unknown_key_or_kind_is_named() {
 }
 
 #[test]
-fn a_known_sender_in_place_of_a_kind_is_told_its_kind() {
+fn a_known_sender_as_kind_gets_an_error_with_the_right_kind() {
     for (sender, kind) in [
         ("stripe", "hmac"),
         ("GitHub", "hmac"),

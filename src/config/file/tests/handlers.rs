@@ -217,7 +217,7 @@ fn policies_are_read() {
     );
     assert!(
         Config::parse(&none)
-            .expect_err("no try at all")
+            .expect_err("no attempt at all")
             .to_string()
             .contains("[handlers.shop] retry")
     );

@@ -183,16 +183,16 @@ fn types_begin_with_the_name_of_their_source_by_default() {
 }
 
 #[test]
-fn the_source_of_our_own_alerts_is_nobody_elses() {
+fn the_name_of_the_alert_source_is_reserved() {
     for kind in ["kind = 'sql'", "kind = 'airalo'\nsecrets = ['env:S']"] {
         let error = Config::parse(&format!("{SOURCE}[sources.hookfast]\n{kind}\n"))
-            .expect_err("taken")
+            .expect_err("accepted")
             .to_string();
         assert!(
             error.contains("[sources.hookfast]: this name is reserved for Hookfast's own events"),
             "{error}"
         );
     }
-    let told = format!("{SOURCE}{HANDLER}sources = ['hookfast']\n");
-    Config::parse(&told).expect("a handler may want only them");
+    let subscribed = format!("{SOURCE}{HANDLER}sources = ['hookfast']\n");
+    Config::parse(&subscribed).expect("a handler may want only them");
 }

@@ -23,7 +23,7 @@ async fn a_conflict_keeps_all_iccids_and_is_flagged() {
 /// The first order of a request was found without its request, and the webhook of the second one
 /// arrived, in either order.
 #[tokio::test]
-async fn a_conflict_tells_the_request_of_what_was_found_without_it() {
+async fn a_conflict_links_its_request_to_the_order_that_was_found_without_it() {
     let projection = Projection::new().await;
     let found = r#"{"data":{"id":7,"description":"d","sims":[{"iccid":"8901"}]}}"#;
     let second =
@@ -119,7 +119,7 @@ async fn two_results_of_one_description_at_once_are_flagged() {
 
 /// Each result has its own row and flags the row of the other.
 #[tokio::test(flavor = "multi_thread")]
-async fn results_of_one_description_that_come_again_at_once_do_not_deadlock() {
+async fn concurrent_repeats_of_results_of_one_description_do_not_deadlock() {
     let projection = Arc::new(Projection::new().await);
     sqlx::raw_sql("SELECT hookfast.airalo_expect_order('r1', 'shop-1', source => 'airalo')")
         .execute(&projection.pool)

@@ -37,7 +37,7 @@ fn story() -> Vec<Event> {
 }
 
 #[test]
-fn any_order_and_any_repetition_leave_the_same() {
+fn any_order_and_any_repetition_have_the_same_result() {
     let runtime = tokio::runtime::Runtime::new().expect("a runtime");
     let (projection, expected) = runtime.block_on(async {
         let projection = Projection::new().await;

@@ -4,7 +4,7 @@ use super::{Event, Projection, body};
 use sqlx::AssertSqlSafe;
 
 #[tokio::test]
-async fn each_fixture_leaves_what_it_says() {
+async fn each_fixture_is_projected_as_expected() {
     let projection = Projection::new().await;
     let fixtures =
         std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/airalo/webhook");
@@ -64,7 +64,7 @@ async fn each_fixture_leaves_what_it_says() {
 /// If the documentation and observed webhooks disagree (contract, section 10), both are read in the
 /// same way.
 #[tokio::test]
-async fn both_readings_of_what_sources_disagree_about_leave_the_same() {
+async fn both_forms_that_sources_disagree_about_are_projected_alike() {
     let projection = Projection::new().await;
     let order = |members: &str| {
         format!(r#""id":7,"package_id":"p","description":"d","sims":[{{"iccid":"8901"}}]{members}"#)
@@ -131,7 +131,7 @@ async fn both_readings_of_what_sources_disagree_about_leave_the_same() {
 }
 
 #[tokio::test]
-async fn two_accounts_may_be_told_of_the_same_numbers() {
+async fn two_accounts_may_use_the_same_order_ids() {
     let projection = Projection::new().await;
     projection
         .bring(&Event::new(1, body("order.completed")))
@@ -155,7 +155,7 @@ async fn two_accounts_may_be_told_of_the_same_numbers() {
 }
 
 #[tokio::test]
-async fn what_is_none_of_airalos_leaves_nothing() {
+async fn foreign_payloads_are_not_projected() {
     let projection = Projection::new().await;
     for (number, strange) in [
         r#"{"x":1}"#,
@@ -217,7 +217,7 @@ async fn readers_see_no_codes() {
     )))
     .execute(&projection.pool)
     .await
-    .expect("gone");
+    .expect("dropped");
 }
 
 /// Postgres can hold neither a NUL nor half of a surrogate pair. The order is projected whatever
@@ -252,7 +252,7 @@ async fn an_order_that_postgres_cannot_hold_as_jsonb_is_projected_all_the_same()
 /// An event that cannot be projected raises an error and becomes a dead letter. Otherwise it would
 /// be delivered and missing.
 #[tokio::test]
-async fn what_cannot_be_projected_is_refused_with_the_reason() {
+async fn a_payload_that_cannot_be_projected_fails_with_the_reason() {
     let projection = Projection::new().await;
     sqlx::raw_sql(
         "INSERT INTO hookfast_data.sources (name, kind) VALUES ('acme', 'standard_webhooks')",

@@ -16,11 +16,11 @@ async fn two_orders_with_one_description_are_a_possible_double_purchase() {
         NEVER,
     )
     .await;
-    shop.place("shop-1", NEVER).await.expect("taken");
+    shop.place("shop-1", NEVER).await.expect("accepted");
     shop.client
         .order_async(&shop.order("shop-1"))
         .await
-        .expect("taken, though it should not have been sent");
+        .expect("accepted, although it should not have been sent");
     wait_until("both", async || shop.airalo.emulator.is_quiet()).await;
     let findings = reconcile(&shop).await;
     assert!(
@@ -41,14 +41,14 @@ async fn two_orders_with_one_description_are_a_possible_double_purchase() {
     );
     assert!(
         reconcile(&shop).await.is_empty(),
-        "a settled order is not looked for again"
+        "a settled order is not searched again"
     );
     shop.end().await;
 }
 
 /// Two results with one description, and only later the application expects one of them.
 #[tokio::test]
-async fn doubles_are_found_where_the_application_says_late_what_it_expected() {
+async fn doubles_are_found_if_the_application_registers_its_order_late() {
     let shop = Shop::start(at_once(), NEVER).await;
     let mut requests = Vec::new();
     for _ in 0..2 {
@@ -56,7 +56,7 @@ async fn doubles_are_found_where_the_application_says_late_what_it_expected() {
             shop.client
                 .order_async(&shop.order("shop-1"))
                 .await
-                .expect("taken")
+                .expect("accepted")
                 .request_id,
         );
     }
@@ -79,9 +79,9 @@ async fn doubles_are_found_where_the_application_says_late_what_it_expected() {
 }
 
 #[tokio::test]
-async fn a_description_is_no_other_orders() {
+async fn a_description_does_not_match_other_orders() {
     let shop = Shop::start(at_once(), NEVER).await;
-    let first = shop.place("shop-1", NEVER).await.expect("taken");
+    let first = shop.place("shop-1", NEVER).await.expect("accepted");
     shop.until(STATE, "shop-1 completed").await;
     let refused = shop
         .place("shop-1", NEVER)

@@ -6,13 +6,13 @@ use hookfast::airalo::{PlaceError, client::NewOrder, place_order};
 use sqlx::AssertSqlSafe;
 
 #[tokio::test]
-async fn a_result_that_beats_the_applications_own_row_is_joined_when_that_comes() {
+async fn a_result_that_precedes_its_expected_order_is_joined_with_it() {
     let shop = Shop::start(at_once(), NEVER).await;
     let placed = shop
         .client
         .order_async(&shop.order("shop-1"))
         .await
-        .expect("taken");
+        .expect("accepted");
     shop.until("SELECT state FROM hookfast.airalo_orders", "completed")
         .await;
     let expect = format!(
@@ -42,7 +42,7 @@ async fn a_result_that_beats_the_applications_own_row_is_joined_when_that_comes(
         .client
         .order_async(&shop.order("shop-2"))
         .await
-        .expect("taken");
+        .expect("accepted");
     assert!(["expected", "completed"].contains(&state(&second.request_id).await.as_str()));
     shop.until(
         "SELECT count(*) FROM hookfast.airalo_orders WHERE state = 'completed'",
@@ -55,7 +55,7 @@ async fn a_result_that_beats_the_applications_own_row_is_joined_when_that_comes(
 }
 
 #[tokio::test]
-async fn an_order_that_is_refused_is_not_awaited() {
+async fn a_refused_order_is_not_expected() {
     let shop = Shop::start(at_once(), NEVER).await;
     let order = NewOrder {
         package_id: "test-out-of-stock-7days-1gb".into(),
@@ -74,14 +74,14 @@ async fn an_order_that_is_refused_is_not_awaited() {
 }
 
 #[tokio::test]
-async fn an_erasing_takes_the_sims_out_of_the_projection() {
+async fn erasing_removes_the_sims_from_the_projection() {
     let shop = Shop::start(at_once(), NEVER).await;
-    shop.place("shop-1", NEVER).await.expect("taken");
+    shop.place("shop-1", NEVER).await.expect("accepted");
     shop.until("SELECT count(*) FROM hookfast.airalo_sims", "1")
         .await;
     shop.until("SELECT count(*) FROM hookfast_data.outbox", "0")
         .await;
-    let erase = "SELECT changed FROM hookfast.erase_all(term => (SELECT iccid FROM hookfast.airalo_sims), why => 'asked', at_most => 1)";
+    let erase = "SELECT changed FROM hookfast.erase_all(term => (SELECT iccid FROM hookfast.airalo_sims), why => 'a request', at_most => 1)";
     assert_eq!(shop.text(erase).await, "1");
     assert_eq!(
         shop.text("SELECT count(*) FROM hookfast.airalo_sims").await,
@@ -96,7 +96,7 @@ async fn an_erasing_takes_the_sims_out_of_the_projection() {
 }
 
 #[tokio::test]
-async fn who_expects_wrongly_is_told_what_it_takes() {
+async fn wrong_arguments_of_an_expected_order_are_explained() {
     let shop = Shop::start(at_once(), NEVER).await;
     for (wrong, code) in [
         ("airalo_expect_order('', 'd')", "22023"),

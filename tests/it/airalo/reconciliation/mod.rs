@@ -161,7 +161,7 @@ impl Shop {
 
     pub(super) async fn end(self) {
         self.stop.cancel();
-        self.task.await.expect("it ends in good order");
+        self.task.await.expect("it ends normally");
     }
 }
 
@@ -186,5 +186,5 @@ pub(super) async fn reconcile(shop: &Shop) -> Vec<hookfast::airalo::Finding> {
         vec![account],
         |_| {},
     );
-    reconciler.look_now("airalo").await.expect("looked")
+    reconciler.reconcile_now("airalo").await.expect("searched")
 }

@@ -12,7 +12,7 @@ use std::{sync::Arc, time::Duration};
 const OVERDUE: &str = "SELECT count(*) FROM hookfast.alerts WHERE type = 'airalo.order.overdue'";
 
 #[tokio::test]
-async fn a_webhook_that_never_comes_is_found_in_airalos_list() {
+async fn a_missing_webhook_is_found_in_airalos_list() {
     let shop = Shop::start(
         FaultPlan {
             lost: 1.0,
@@ -21,11 +21,11 @@ async fn a_webhook_that_never_comes_is_found_in_airalos_list() {
         Duration::from_millis(100),
     )
     .await;
-    // Long enough for the answer; otherwise the order is looked for without its request.
+    // Long enough for the answer; otherwise the order is searched without its request.
     let request = shop
         .place("shop-1", Duration::from_secs(1))
         .await
-        .expect("taken");
+        .expect("accepted");
     shop.until(STATE, "shop-1 completed").await;
     let event = format!(
         "SELECT origin || ' ' || idempotency_key || ' ' || verified_by FROM hookfast.events WHERE type = 'airalo.order.completed' AND idempotency_key LIKE '%{request}%'"
@@ -60,7 +60,7 @@ async fn a_webhook_that_never_comes_is_found_in_airalos_list() {
 }
 
 #[tokio::test]
-async fn an_order_that_airalo_has_not_is_told_once_and_can_be_forgotten() {
+async fn an_order_that_airalo_does_not_have_raises_one_alert_and_can_be_forgotten() {
     let shop = Shop::start(at_once(), Duration::from_millis(50)).await;
     shop.execute(
         "SELECT hookfast.airalo_expect_order('nobody-knows-this-request', 'shop-9', interval '1 millisecond')",
@@ -99,14 +99,13 @@ async fn an_order_that_airalo_has_not_is_told_once_and_can_be_forgotten() {
 
 /// A handler of `airalo.*` receives the alert like any event of Airalo.
 #[tokio::test]
-async fn a_shops_handler_is_told_that_an_order_is_overdue() {
-    let told = Arc::new(std::sync::Mutex::new(Vec::new()));
-    let heard = told.clone();
+async fn a_shops_handler_receives_the_alert_of_an_overdue_order() {
+    let received = Arc::new(std::sync::Mutex::new(Vec::new()));
+    let sink = received.clone();
     let handler = move |delivery: hookfast::internals::domain::Delivery| {
-        let heard = heard.clone();
+        let sink = sink.clone();
         async move {
-            heard
-                .lock()
+            sink.lock()
                 .expect("whole")
                 .push(delivery.event.event_type.to_string());
             hookfast::internals::domain::Outcome::Delivered
@@ -124,7 +123,8 @@ async fn a_shops_handler_is_told_that_an_order_is_overdue() {
     )
     .await;
     wait_until("the alerts", async || {
-        told.lock()
+        received
+            .lock()
             .expect("whole")
             .contains(&"airalo.order.overdue".to_owned())
     })
@@ -134,14 +134,14 @@ async fn a_shops_handler_is_told_that_an_order_is_overdue() {
 
 /// The checks become less frequent and stop after two weeks. The order stays overdue.
 #[tokio::test]
-async fn what_is_not_found_is_looked_for_less_and_less_often_for_two_weeks() {
+async fn a_missing_order_is_searched_less_and_less_often_for_two_weeks() {
     let shop = Shop::start(at_once(), NEVER).await;
     shop.execute("SELECT hookfast.airalo_expect_order('a-request', 'shop-9')")
         .await;
     let look = "WITH due AS (UPDATE hookfast_data.airalo_expected SET check_at = now() RETURNING source_id) SELECT count(*) FROM due";
     let take = "SELECT count(*) FROM hookfast_data.airalo_claim_due_checks(ARRAY(SELECT id FROM hookfast_data.sources), 9)";
     let next = "SELECT round(extract(epoch FROM check_at - clock_timestamp()) / 60) FROM hookfast_data.airalo_expected";
-    let looked = "SELECT hookfast_data.airalo_looked_for(id, interval '1 minute') FROM hookfast_data.airalo_expected";
+    let checked = "SELECT hookfast_data.airalo_schedule_check(id, interval '1 minute') FROM hookfast_data.airalo_expected";
     for minutes in ["1", "2", "4", "8"] {
         shop.execute(look).await;
         assert_eq!(shop.text(take).await, "1");
@@ -150,14 +150,14 @@ async fn what_is_not_found_is_looked_for_less_and_less_often_for_two_weeks() {
             "15",
             "the checking process may end before it has checked"
         );
-        shop.execute(looked).await;
+        shop.execute(checked).await;
         assert_eq!(shop.text(next).await, minutes);
         assert_eq!(shop.text(take).await, "0", "not before the due time");
     }
     shop.execute("UPDATE hookfast_data.airalo_expected SET expected_by = now() - interval '15 days', check_at = now()")
         .await;
     assert_eq!(shop.text(take).await, "1");
-    shop.execute(looked).await;
+    shop.execute(checked).await;
     assert_eq!(
         shop.text("SELECT check_at FROM hookfast_data.airalo_expected")
             .await,
@@ -169,7 +169,7 @@ async fn what_is_not_found_is_looked_for_less_and_less_often_for_two_weeks() {
 
 /// A result that cannot be stored does not count as known.
 #[tokio::test]
-async fn a_result_that_cannot_be_stored_is_looked_for_again() {
+async fn a_result_that_cannot_be_stored_is_searched_again() {
     let shop = Shop::start(
         FaultPlan {
             lost: 1.0,
@@ -178,7 +178,7 @@ async fn a_result_that_cannot_be_stored_is_looked_for_again() {
         NEVER,
     )
     .await;
-    let request = shop.place("shop-1", NEVER).await.expect("taken");
+    let request = shop.place("shop-1", NEVER).await.expect("accepted");
     wait_until("the order", async || shop.airalo.emulator.is_quiet()).await;
     let mut holder = shop.pool.begin().await.expect("a transaction");
     let key = format!(
@@ -194,7 +194,7 @@ async fn a_result_that_cannot_be_stored_is_looked_for_again() {
         matches!(&findings[0].found, Found::Nothing(why) if why.contains("cannot be stored")),
         "{findings:?}"
     );
-    holder.rollback().await.expect("let go");
+    holder.rollback().await.expect("released");
     assert!(matches!(
         &reconcile(&shop).await[0].found,
         Found::Results { new: 1, .. }

@@ -54,7 +54,7 @@ async fn an_order_whose_answer_is_lost_is_unknown_and_found_by_its_description()
 /// The order is found in Airalo's list without its request, and then its webhook arrives: both are
 /// one event.
 #[tokio::test]
-async fn an_unknown_order_that_is_found_and_then_told_is_one_event_and_one_delivery() {
+async fn an_unknown_order_found_before_its_webhook_is_one_event_and_one_delivery() {
     let deliveries = Arc::new(std::sync::Mutex::new(Vec::new()));
     let received = deliveries.clone();
     let handler = move |delivery: hookfast::internals::domain::Delivery| {
@@ -170,7 +170,7 @@ async fn an_order_that_was_found_before_its_request_was_known_settles_that_reque
     );
     assert!(
         reconcile(&shop).await.is_empty(),
-        "a settled order is not looked for again"
+        "a settled order is not searched again"
     );
     shop.end().await;
 }

@@ -9,7 +9,7 @@ use hookfast::internals::domain::OnInvalidSignature::Reject;
 use sqlx::Row;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_a_client_can_do_wrong_says_what_to_do() {
+async fn each_mistake_of_a_client_gets_an_error_with_a_hint() {
     let database = database().await;
     let running = running(&database, 1).await;
     let mut transaction = running.pool.begin().await.expect("a transaction");
@@ -81,7 +81,7 @@ async fn what_a_client_can_do_wrong_says_what_to_do() {
 
 /// Webhooks are in one index range of a claim, enqueued events in the other.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_claim_is_filled_from_both_lanes_and_neither_starves_the_other() {
+async fn a_claim_is_filled_from_fresh_and_due_and_neither_starves() {
     let database = database().await;
     let running = Running::start(&database, |builder| {
         let mut shop = subscription("shop");
@@ -119,14 +119,16 @@ async fn a_claim_is_filled_from_both_lanes_and_neither_starves_the_other() {
     send(10..40).await;
     // One at a time, with both ranges full: if one starved the other, all of these would be of one
     // source.
-    let mut lanes = std::collections::HashMap::<String, usize>::new();
+    let mut by_source = std::collections::HashMap::<String, usize>::new();
     for _ in 0..29 {
         let row = sqlx::query("SELECT source FROM hookfast.claim('shop', 'a test', 1)")
             .fetch_one(&running.pool)
             .await;
-        *lanes.entry(row.expect("one").get("source")).or_default() += 1;
+        *by_source
+            .entry(row.expect("one").get("source"))
+            .or_default() += 1;
     }
-    assert!(lanes.len() == 2, "{lanes:?}");
+    assert!(by_source.len() == 2, "{by_source:?}");
     assert_eq!(
         claim(&running.pool, 100).await.len(),
         60 - 29,

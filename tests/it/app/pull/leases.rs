@@ -5,7 +5,7 @@ use crate::support::{postgres::database, wait_until};
 
 /// Otherwise a client could settle the deliveries of another by counting.
 #[tokio::test(flavor = "multi_thread")]
-async fn nobody_can_guess_a_lease_and_readers_do_not_see_it() {
+async fn a_lease_id_cannot_be_guessed_and_readers_do_not_see_it() {
     let database = database().await;
     let running = running(&database, 4).await;
     let mut leases = Vec::new();
@@ -49,7 +49,7 @@ async fn nobody_can_guess_a_lease_and_readers_do_not_see_it() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_client_that_comes_back_too_late_cannot_commit() {
+async fn a_client_whose_lease_has_expired_cannot_commit() {
     let database = database().await;
     let running = running(&database, 2).await;
     let (late, other) = {
@@ -89,7 +89,7 @@ async fn a_client_that_comes_back_too_late_cannot_commit() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_lease_that_expired_may_be_prolonged_while_nobody_has_taken_over() {
+async fn an_expired_lease_may_be_extended_until_it_is_rescued() {
     let database = database().await;
     let running = running(&database, 1).await;
     let claimed = claim(&running.pool, 1).await[0];
@@ -99,7 +99,7 @@ async fn a_lease_that_expired_may_be_prolonged_while_nobody_has_taken_over() {
         .bind(claimed.0)
         .fetch_one(&running.pool)
         .await
-        .expect("prolonged");
+        .expect("extended");
     assert!(prolonged);
     complete(&running.pool, claimed).await.expect("held");
     running.end().await;
@@ -107,7 +107,7 @@ async fn a_lease_that_expired_may_be_prolonged_while_nobody_has_taken_over() {
 
 /// Most leases end without any delivery left.
 #[tokio::test(flavor = "multi_thread")]
-async fn leases_that_hold_nothing_are_removed_however_many_there_are() {
+async fn empty_leases_are_deleted_however_many_there_are() {
     let database = database().await;
     let running = running(&database, 1).await;
     let held = claim(&running.pool, 1).await[0];
@@ -121,7 +121,7 @@ async fn leases_that_hold_nothing_are_removed_however_many_there_are() {
     assert_eq!(
         hookfast::internals::store::rescue_pulled(&running.pool)
             .await
-            .expect("looked"),
+            .expect("searched"),
         []
     );
     assert_eq!(

@@ -85,7 +85,7 @@ async fn no_wake_up_between_two_clients_is_lost() {
 
 /// The safety sweep for pull handlers, which no worker sweeps.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_key_that_nobody_woke_is_found() {
+async fn a_key_without_a_wake_up_is_found() {
     let database = database().await;
     let running = Running::start(&database, |builder| {
         let mut shop = subscription("shop");
@@ -116,7 +116,7 @@ async fn a_key_that_nobody_woke_is_found() {
         hookfast::internals::store::KeySweep::new(handler)
             .step(&running.pool)
             .await
-            .expect("looked");
+            .expect("searched");
     }
     assert_eq!(claim(&running.pool, 1).await.len(), 1);
     running.end().await;

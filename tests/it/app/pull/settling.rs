@@ -11,7 +11,7 @@ use sqlx::Row;
 use std::time::Duration;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_completed_commits_with_its_work_and_once() {
+async fn a_completed_delivery_commits_with_its_work_and_once() {
     let database = database().await;
     let running = running(&database, 5).await;
     running
@@ -60,7 +60,7 @@ async fn what_is_completed_commits_with_its_work_and_once() {
 
 /// From the claim to the end, as for attempts in a process.
 #[tokio::test(flavor = "multi_thread")]
-async fn how_long_clients_take_is_in_the_health_of_their_handler() {
+async fn durations_of_clients_are_in_the_health_of_their_handler() {
     let database = database().await;
     let running = running(&database, 2).await;
     let claimed = claim(&running.pool, 2).await;
@@ -104,7 +104,7 @@ async fn durations_are_counted_by_the_same_bounds_in_sql_as_in_a_process() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_failure_is_tried_again_until_its_tries_are_used_up() {
+async fn a_failed_delivery_is_retried_up_to_its_maximum_of_attempts() {
     let database = database().await;
     let running = running(&database, 2).await;
     let refused = claim(&running.pool, 1).await[0];

@@ -1,0 +1,580 @@
+//! One order: its path from the shop to Airalo and back, its SIMs, and whether the shop has them.
+
+use super::super::{
+    frame::Frame,
+    page::written,
+    problem::PageError,
+    request::PageRequest,
+    row::Timestamp,
+    view::{
+        address,
+        marks::{self, Breaks, Run, plain},
+        path::{Act, Branch, EventPath},
+        short, state,
+    },
+};
+use super::{
+    row::{COLUMNS, OrderRow, when},
+    verdict::{Facts, Has, ResultEvent, ShopHandler, Verdict},
+};
+use crate::store::catalog::{functions, views};
+use crate::store::{AsVisitor, FunctionCall, SqlArg, ViewQuery, Visitor, Work};
+use askama::Template;
+use axum::{
+    extract::{Path, rejection::PathRejection},
+    response::Response,
+};
+use serde::Deserialize;
+
+#[derive(Template)]
+#[template(path = "order.html")]
+struct OrderPage {
+    frame: Frame,
+    order: OrderRow,
+    verdict: Verdict,
+    path: EventPath,
+    details: Vec<(&'static str, String)>,
+    sims: Vec<Sim>,
+    may_reveal: bool,
+    event: Option<ResultEvent>,
+    others: Vec<OrderRow>,
+    conflicts: Vec<Conflict>,
+    ticket: [String; 4],
+    acts: Vec<Act>,
+}
+
+/// A row of `hookfast.airalo_sims`. Its codes are `***`, since the console masks them.
+#[derive(Deserialize)]
+struct Sim {
+    iccid: String,
+    order_id: Option<String>,
+    conflict: bool,
+    lpa: Option<String>,
+    matching_id: Option<String>,
+    qrcode: Option<String>,
+    qrcode_url: Option<String>,
+    direct_apple_installation_url: Option<String>,
+    confirmation_code: Option<String>,
+    msisdn: Option<String>,
+    apn_type: Option<String>,
+    apn_value: Option<String>,
+    is_roaming: Option<bool>,
+    event_id: String,
+}
+
+/// An event with another result.
+#[derive(Deserialize)]
+struct Conflict {
+    event_id: String,
+    r#type: String,
+    received_at: Timestamp,
+    /// The SIMs that only this result has, filled in later.
+    #[serde(skip)]
+    iccids: Vec<String>,
+}
+
+/// A row of `hookfast.explain`.
+#[derive(Deserialize)]
+struct Explained {
+    handler: String,
+    verdict: String,
+    delivery_id: Option<i64>,
+}
+
+/// A row of `hookfast.deliveries`.
+#[derive(Deserialize)]
+struct Delivery {
+    delivery_id: i64,
+    state: String,
+    attempts: i64,
+    next_attempt_at: Option<Timestamp>,
+    ended_at: Option<Timestamp>,
+    last_error: Option<String>,
+}
+
+impl Sim {
+    /// The codes that exist. Their values are not on the page.
+    fn codes(&self) -> Vec<&'static str> {
+        [
+            ("QR code", &self.qrcode),
+            ("address of the QR code", &self.qrcode_url),
+            ("matching id", &self.matching_id),
+            ("server", &self.lpa),
+            ("iOS link", &self.direct_apple_installation_url),
+            ("confirmation code", &self.confirmation_code),
+            ("phone number", &self.msisdn),
+        ]
+        .into_iter()
+        .filter(|(_, code)| code.as_deref().is_some_and(|code| !code.is_empty()))
+        .map(|(name, _)| name)
+        .collect()
+    }
+
+    fn reveal(&self) -> String {
+        address::act("reveal", &[("event_id", &self.event_id)])
+    }
+
+    fn network(&self) -> String {
+        let apn = match (self.apn_type.as_deref(), self.apn_value.as_deref()) {
+            (Some("automatic"), _) => "APN automatic".to_owned(),
+            (_, Some(value)) if !value.is_empty() => format!("APN {}", plain(value)),
+            _ => String::new(),
+        };
+        match (self.is_roaming, apn.is_empty()) {
+            (Some(true), true) => "roaming on".to_owned(),
+            (Some(true), false) => format!("{apn}, roaming on"),
+            _ => apn,
+        }
+    }
+}
+
+impl OrderPage {
+    fn runs<'a>(&self, text: &'a str) -> Vec<Run<'a>> {
+        marks::runs(text, Breaks::Mark)
+    }
+
+    fn kind_of(&self, act: &Act) -> &'static str {
+        if act.is_primary { "primary" } else { "" }
+    }
+
+    fn event_address(&self) -> String {
+        format!(
+            "/events/{}",
+            self.order.event_id.as_deref().unwrap_or_default()
+        )
+    }
+
+    /// The four sentences as one text.
+    fn ticket_text(&self) -> String {
+        self.ticket.join("\n")
+    }
+}
+
+/// The page of an order with a request id.
+pub(in super::super) async fn by_request(
+    path: Result<Path<(String, String)>, PathRejection>,
+    request: PageRequest,
+) -> Result<Response, PageError> {
+    let Ok(Path((source, request_id))) = path else {
+        return Err(unreadable());
+    };
+    page(request, &source, "request_id", request_id).await
+}
+
+/// The page of an order of which no request id is known.
+pub(in super::super) async fn by_parameter(
+    path: Result<Path<String>, PathRejection>,
+    request: PageRequest,
+) -> Result<Response, PageError> {
+    let Ok(Path(source)) = path else {
+        return Err(unreadable());
+    };
+    for column in ["request_id", "description", "order_id"] {
+        if let Some(value) = request.parameter(column) {
+            return page(request, &source, column, value).await;
+        }
+    }
+    Err(PageError::Missing(
+        "The address names no order. It has the parameter description, request_id or order_id; the list of orders has \
+         such links."
+            .to_owned(),
+    ))
+}
+
+fn unreadable() -> PageError {
+    PageError::Missing(
+        "The address of the order is not text. Search for the order instead.".to_owned(),
+    )
+}
+
+async fn page(
+    request: PageRequest,
+    source: &str,
+    column: &'static str,
+    value: String,
+) -> Result<Response, PageError> {
+    let mut visit = request.visit(Work::Page).await?;
+    let (order, mut others) = find(&mut visit, source, column, &value).await?;
+    if let Some(description) = order
+        .description
+        .as_deref()
+        .filter(|_| column != "description")
+    {
+        others = orders(&mut visit, source, "description", description).await?;
+        others.retain(|other| other.address() != order.address());
+    }
+    let sims = sims(&mut visit, &order).await?;
+    let conflicts = conflicts(&mut visit, &order, &sims).await?;
+    let (event, explained, deliveries) = result(&mut visit, &order).await?;
+    let frame = Frame::of(
+        &request,
+        &mut visit,
+        "/orders",
+        format!("Order {}", order.plain_name()),
+    )
+    .await?;
+    let visitor = visit.visitor.clone();
+    visit.finish().await?;
+
+    let now = frame.as_of;
+    let is_projection = |handler: &str| {
+        let rows = &frame.summary.handler_rows;
+        rows.iter()
+            .any(|row| row.handler == handler && row.kind == "airalo")
+    };
+    let shop: Vec<_> = explained
+        .iter()
+        .filter(|row| row.verdict != "not subscribed" && !is_projection(&row.handler))
+        .collect();
+    let handlers = shop_handlers(&shop);
+    let branches = shop
+        .iter()
+        .map(|row| branch(row, &deliveries, &order, &visitor, now))
+        .collect();
+    let facts = Facts {
+        order: &order,
+        source: frame
+            .summary
+            .source_rows
+            .iter()
+            .find(|row| row.source == order.source),
+        event: event.as_ref(),
+        shop: &handlers,
+        now,
+    };
+    let is_unfinished =
+        order.is_unfinished() || handlers.iter().any(|handler| handler.has == Has::NotYet);
+    let (verdict, ticket) = (facts.verdict(), facts.ticket());
+    let path = EventPath {
+        steps: facts.steps(),
+        branches,
+    };
+    written(&OrderPage {
+        frame: if is_unfinished {
+            frame.refreshed(5)
+        } else {
+            frame
+        },
+        details: details(&order),
+        may_reveal: visitor.may(&functions::REVEAL),
+        acts: acts(&order, &visitor),
+        verdict,
+        ticket,
+        path,
+        sims,
+        event,
+        others,
+        conflicts,
+        order,
+    })
+}
+
+async fn orders(
+    visit: &mut AsVisitor,
+    source: &str,
+    column: &'static str,
+    value: &str,
+) -> Result<Vec<OrderRow>, PageError> {
+    let query = ViewQuery::of(&views::AIRALO_ORDERS)
+        .columns(COLUMNS)
+        .is("source", Some(SqlArg::text(source)))
+        .is(column, Some(SqlArg::text(value)))
+        .limit(20);
+    Ok(visit.rows(query).await?)
+}
+
+/// The order of an address, and the others that it names too.
+async fn find(
+    visit: &mut AsVisitor,
+    source: &str,
+    column: &'static str,
+    value: &str,
+) -> Result<(OrderRow, Vec<OrderRow>), PageError> {
+    let mut found = orders(visit, source, column, value).await?;
+    // The address of an order with a request id names that, so the one without is meant.
+    let at = found.iter().position(|order| order.request_id.is_none());
+    if found.is_empty() {
+        return Err(PageError::Missing(format!(
+            "Hookfast knows no order of the source {} with the {} {}. It knows orders whose result arrived, and orders that \
+             were recorded with hookfast.airalo_expect_order.",
+            plain(source),
+            column.replace('_', " "),
+            plain(&short::middle(value, 80)),
+        )));
+    }
+    Ok((found.remove(at.unwrap_or(0)), found))
+}
+
+async fn sims(visit: &mut AsVisitor, order: &OrderRow) -> Result<Vec<Sim>, PageError> {
+    let by = [
+        ("request_id", &order.request_id),
+        ("order_id", &order.order_id),
+    ];
+    let Some((column, value)) = by.into_iter().find(|(_, value)| value.is_some()) else {
+        return Ok(Vec::new());
+    };
+    let query = ViewQuery::of(&views::AIRALO_SIMS)
+        .is("source", Some(SqlArg::text(&order.source)))
+        .is(column, value.as_ref().map(SqlArg::text))
+        .order("conflict, iccid")
+        .limit(50);
+    Ok(visit.rows(query).await?)
+}
+
+async fn conflicts(
+    visit: &mut AsVisitor,
+    order: &OrderRow,
+    sims: &[Sim],
+) -> Result<Vec<Conflict>, PageError> {
+    if order.conflict_event_ids.is_empty() {
+        return Ok(Vec::new());
+    }
+    let query = ViewQuery::of(&views::EVENTS)
+        .columns(&["event_id", "type", "received_at"])
+        .ids("event_id", &order.conflict_event_ids)
+        .limit(20);
+    let mut conflicts: Vec<Conflict> = visit.rows(query).await?;
+    for conflict in &mut conflicts {
+        let of_conflict = sims.iter().filter(|sim| sim.event_id == conflict.event_id);
+        conflict.iccids = of_conflict.map(|sim| sim.iccid.clone()).collect();
+    }
+    Ok(conflicts)
+}
+
+/// The event of the result, and what happened to it. `explain` fails if the event was purged, so
+/// that is read first.
+async fn result(
+    visit: &mut AsVisitor,
+    order: &OrderRow,
+) -> Result<(Option<ResultEvent>, Vec<Explained>, Vec<Delivery>), PageError> {
+    let Some(event_id) = &order.event_id else {
+        return Ok((None, Vec::new(), Vec::new()));
+    };
+    let query = ViewQuery::of(&views::EVENTS)
+        .columns(&["origin", "received_at", "verified_by", "erased_at"])
+        .is("event_id", Some(SqlArg::id(event_id)));
+    let event: Option<ResultEvent> = visit.rows(query).await?.pop();
+    if event.is_none() {
+        return Ok((None, Vec::new(), Vec::new()));
+    }
+    let explain =
+        FunctionCall::of(&functions::EXPLAIN).with("event_id", Some(SqlArg::id(event_id)));
+    let explained = visit.call(explain).await?;
+    let query = ViewQuery::of(&views::DELIVERIES)
+        .columns(&[
+            "delivery_id",
+            "state",
+            "attempts",
+            "next_attempt_at",
+            "ended_at",
+            "last_error",
+        ])
+        .is("event_id", Some(SqlArg::id(event_id)))
+        .limit(100);
+    let deliveries = visit.rows(query).await?;
+    Ok((event, explained, deliveries))
+}
+
+fn has(verdict: &str) -> Has {
+    match verdict {
+        "delivered" => Has::Yes,
+        "pending" => Has::NotYet,
+        "dead" => Has::Failed,
+        _ => Has::NotSent,
+    }
+}
+
+/// Each handler once. It has the result if any of its deliveries ended well.
+fn shop_handlers(explained: &[&Explained]) -> Vec<ShopHandler> {
+    let mut handlers: Vec<ShopHandler> = Vec::new();
+    for row in explained {
+        let has = has(&row.verdict);
+        match handlers.last_mut() {
+            Some(last) if last.name == row.handler => {
+                if last.has != Has::Yes {
+                    last.has = has;
+                }
+            }
+            _ => handlers.push(ShopHandler {
+                name: row.handler.clone(),
+                has,
+            }),
+        }
+    }
+    handlers
+}
+
+fn branch(
+    row: &Explained,
+    deliveries: &[Delivery],
+    order: &OrderRow,
+    visitor: &Visitor,
+    now: Timestamp,
+) -> Branch {
+    let delivery = deliveries
+        .iter()
+        .find(|delivery| Some(delivery.delivery_id) == row.delivery_id);
+    let word = match row.verdict.as_str() {
+        "delivered" => "has it",
+        "pending" => "not yet",
+        "dead" => "failed",
+        "filtered" => "filtered out",
+        "discarded" => "given up",
+        "retired" => "no longer in use",
+        _ => "not told",
+    };
+    let state = delivery.map_or(row.verdict.as_str(), |delivery| &delivery.state);
+    let event_id = order.event_id.as_deref().unwrap_or_default();
+    let act = match delivery {
+        Some(delivery) if row.verdict == "dead" && visitor.may(&functions::RETRY) => Some(Act {
+            label: "Try again".to_owned(),
+            href: address::act(
+                "retry",
+                &[("delivery_id", &delivery.delivery_id.to_string())],
+            ),
+            is_primary: true,
+        }),
+        _ if row.verdict != "pending" && visitor.may(&functions::REPLAY) => Some(Act {
+            label: "Send again".to_owned(),
+            href: address::act(
+                "replay",
+                &[("event_id", event_id), ("handler", &row.handler)],
+            ),
+            is_primary: ["dead", "not routed", "subscribed later"].contains(&row.verdict.as_str()),
+        }),
+        _ => None,
+    };
+    Branch {
+        href: address::segment(&row.handler).map_or_else(
+            || "/handlers".to_owned(),
+            |name| format!("/handlers/{name}"),
+        ),
+        handler: row.handler.clone(),
+        kind: state::kind(state),
+        word: word.to_owned(),
+        why: why(row, delivery, now),
+        act,
+    }
+}
+
+/// Since when, after how many attempts, and why not.
+fn why(row: &Explained, delivery: Option<&Delivery>, now: Timestamp) -> String {
+    let Some(delivery) = delivery else {
+        return match row.verdict.as_str() {
+            "subscribed later" => "it was added after this result arrived",
+            "retired" => "it is no longer in use",
+            _ => "",
+        }
+        .to_owned();
+    };
+    let mut parts = Vec::new();
+    parts.extend(delivery.ended_at.map(|at| when(at, now)));
+    parts.push(match delivery.attempts {
+        0 => "not tried yet".to_owned(),
+        1 => "tried once".to_owned(),
+        more => format!("tried {more} times"),
+    });
+    if let Some(next) = delivery.next_attempt_at.filter(|next| next.0 < i64::MAX) {
+        parts.push(format!("next {}", next.age(now)));
+    }
+    if let Some(error) = delivery
+        .last_error
+        .as_deref()
+        .filter(|_| row.verdict != "delivered")
+    {
+        parts.push(plain(&short::middle(error, 120)));
+    }
+    parts.join(" · ")
+}
+
+fn details(order: &OrderRow) -> Vec<(&'static str, String)> {
+    let text = |text: &Option<String>| text.as_deref().map(plain).unwrap_or_default();
+    let number = |number: &Option<Box<serde_json::value::RawValue>>| {
+        number
+            .as_deref()
+            .map_or_else(String::new, |number| number.get().to_owned())
+    };
+    [
+        ("Package", text(&order.package)),
+        ("Data", text(&order.data)),
+        ("Quantity", number(&order.quantity)),
+        ("Valid for days", number(&order.validity_days)),
+        ("Airalo's order", text(&order.order_id)),
+        ("Airalo's code", text(&order.code)),
+        ("Reason", text(&order.reason)),
+        ("Last check", text(&order.last_check_result)),
+    ]
+    .into_iter()
+    .filter(|(_, value)| !value.is_empty())
+    .collect()
+}
+
+/// What can be done about an order without a result.
+fn acts(order: &OrderRow, visitor: &Visitor) -> Vec<Act> {
+    let Some(description) = order
+        .description
+        .as_deref()
+        .filter(|_| order.is_unfinished())
+    else {
+        return Vec::new();
+    };
+    let parameters = [("description", description), ("source", &order.source)];
+    let mut acts = Vec::new();
+    if visitor.may(&functions::AIRALO_CHECK_ORDER) {
+        acts.push(Act {
+            label: "Look in Airalo's list now".to_owned(),
+            href: address::act("airalo_check_order", &parameters),
+            is_primary: true,
+        });
+    }
+    if visitor.may(&functions::AIRALO_FORGET_ORDER) {
+        acts.push(Act {
+            label: "Forget this order".to_owned(),
+            href: address::act("airalo_forget_order", &parameters),
+            is_primary: false,
+        });
+    }
+    acts
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn explained(handler: &str, verdict: &str) -> Explained {
+        Explained {
+            handler: handler.to_owned(),
+            verdict: verdict.to_owned(),
+            delivery_id: Some(7),
+        }
+    }
+
+    #[test]
+    fn a_handler_that_got_it_once_has_it() {
+        let rows = [
+            explained("books", "pending"),
+            explained("shop", "dead"),
+            explained("shop", "delivered"),
+            explained("shop", "dead"),
+        ];
+        let handlers = shop_handlers(&rows.iter().collect::<Vec<_>>());
+        let has: Vec<_> = handlers.iter().map(|handler| handler.has).collect();
+        assert_eq!(has, [Has::NotYet, Has::Yes]);
+    }
+
+    #[test]
+    fn a_branch_says_how_often_and_why_not() {
+        let delivery = Delivery {
+            delivery_id: 7,
+            state: "retrying".to_owned(),
+            attempts: 3,
+            next_attempt_at: Some(Timestamp(240_000_000)),
+            ended_at: None,
+            last_error: Some("502 \u{202e}".to_owned()),
+        };
+        assert_eq!(
+            why(&explained("shop", "pending"), Some(&delivery), Timestamp(0)),
+            "tried 3 times · next in 4 min · 502 [U+202E]"
+        );
+    }
+}

@@ -1,0 +1,498 @@
+//! What an order's page concludes: whether the provider is silent or we failed, what to do, and the
+//! sentences for a ticket.
+
+use super::super::{
+    row::Timestamp,
+    summary::SourceRow,
+    view::{
+        marks::plain,
+        number,
+        path::{Reached, Step},
+        time,
+    },
+};
+use super::row::{OrderRow, sentence, when};
+use serde::Deserialize;
+
+/// What the shop has of a result, by handler.
+pub(super) struct ShopHandler {
+    pub(super) name: String,
+    pub(super) has: Has,
+}
+
+/// Whether a handler has the result.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Has {
+    Yes,
+    NotYet,
+    /// It was tried, and it is not tried again.
+    Failed,
+    /// It was never sent, or somebody ended it.
+    NotSent,
+}
+
+/// The event of a result.
+#[derive(Deserialize)]
+pub(super) struct ResultEvent {
+    pub(super) origin: String,
+    pub(super) received_at: Timestamp,
+    pub(super) verified_by: Option<String>,
+    pub(super) erased_at: Option<Timestamp>,
+}
+
+/// Everything that the conclusion depends on.
+pub(super) struct Facts<'a> {
+    pub(super) order: &'a OrderRow,
+    pub(super) source: Option<&'a SourceRow>,
+    /// `None` if the event of the result is not kept any more, or there is none.
+    pub(super) event: Option<&'a ResultEvent>,
+    pub(super) shop: &'a [ShopHandler],
+    pub(super) now: Timestamp,
+}
+
+/// The conclusion.
+pub(super) struct Verdict {
+    pub(super) kind: &'static str,
+    pub(super) sentence: String,
+    /// What to do, or that nothing has to be done.
+    pub(super) advice: String,
+}
+
+impl Verdict {
+    fn new(kind: &'static str, sentence: impl Into<String>, advice: impl Into<String>) -> Self {
+        Self {
+            kind,
+            sentence: sentence.into(),
+            advice: advice.into(),
+        }
+    }
+}
+
+impl Facts<'_> {
+    pub(super) fn verdict(&self) -> Verdict {
+        let order = self.order;
+        match order.state.as_str() {
+            "completed" | "failed" => self.with_result(),
+            "unknown" => Verdict::new(
+                "critical",
+                "Nobody knows yet whether Airalo accepted this order.",
+                "Do not order again before that is known: you may pay twice. Hookfast looks for the order in Airalo's list \
+                 by its description. If the list does not have it after an hour, ask Airalo, and forget the order once \
+                 Airalo confirms that it was never placed.",
+            ),
+            _ => match order.late(self.now) {
+                None => Verdict::new(
+                    "waiting",
+                    "Airalo accepted the order, and the eSIM is not late.",
+                    "Wait. Hookfast reports the order if the eSIM is late.",
+                ),
+                Some(late) => self.overdue(&late),
+            },
+        }
+    }
+
+    /// Airalo accepted the order and no result is here: it did not send one, or we rejected it.
+    fn overdue(&self, late: &str) -> Verdict {
+        let ask = "If Airalo's list still has no result after an hour, ask Airalo with the request id. Do not order again \
+                   before: you may pay twice.";
+        let Some(source) = self.source else {
+            return Verdict::new("critical", format!("Airalo is silent: {late}."), ask);
+        };
+        let name = &source.source;
+        if source.rejected_last_hour > 0
+            && ["rejecting", "all_rejected"].contains(&source.state.as_str())
+        {
+            return Verdict::new(
+                "critical",
+                format!(
+                    "We may have failed: the eSIM is {late}, and we rejected {} of {name} in the last hour. The result may be \
+                     among them.",
+                    number::counted(source.rejected_last_hour, "request", "requests")
+                ),
+                format!("See why on the page of the source {name}, and repair that first."),
+            );
+        }
+        match source.last_event_at {
+            _ if source.state == "silent" => Verdict::new(
+                "critical",
+                format!(
+                    "Airalo is silent, and not only about this order: nothing has arrived since {}.",
+                    source
+                        .last_event_at
+                        .map_or_else(|| "the start".to_owned(), |at| when(at, self.now))
+                ),
+                format!("See the page of the source {name}: this order is not the cause."),
+            ),
+            Some(at) if Some(at) > self.order.placed_at => Verdict::new(
+                "critical",
+                format!(
+                    "Airalo is silent about this order: it accepted it, and the eSIM is {late}. We receive what Airalo sends: \
+                     the last arrived {}.",
+                    when(at, self.now)
+                ),
+                ask,
+            ),
+            _ => Verdict::new(
+                "critical",
+                format!(
+                    "Airalo is silent: the eSIM is {late}, and nothing has arrived since the order."
+                ),
+                ask,
+            ),
+        }
+    }
+
+    fn with_result(&self) -> Verdict {
+        let order = self.order;
+        let (what, kind) = match (order.state.as_str(), &order.reason) {
+            ("completed", _) => ("Airalo sent the eSIM".to_owned(), "ok"),
+            (_, Some(reason)) => (
+                format!("Airalo refused the order ({})", plain(reason)),
+                "warning",
+            ),
+            (_, None) => ("Airalo refused the order".to_owned(), "warning"),
+        };
+        if self.event.is_none() {
+            return Verdict::new(
+                kind,
+                format!("{what}. What the shop did with that is not kept any more."),
+                "",
+            );
+        }
+        let of = |has: Has| {
+            let names: Vec<_> = self
+                .shop
+                .iter()
+                .filter(|handler| handler.has == has)
+                .map(|handler| handler.name.as_str())
+                .collect();
+            (!names.is_empty()).then(|| names.join(", "))
+        };
+        if let Some(names) = of(Has::Failed) {
+            return Verdict::new(
+                "critical",
+                format!("{what}. We failed: {names} does not have it, and nobody tries again."),
+                format!("Find out what {names} answers, and send it again."),
+            );
+        }
+        if let Some(names) = of(Has::NotYet) {
+            let moment = self.now.0 - self.event.map_or(self.now.0, |event| event.received_at.0);
+            return if moment < 60_000_000 {
+                Verdict::new(
+                    "waiting",
+                    format!("{what}. It is on its way to {names}."),
+                    "",
+                )
+            } else {
+                Verdict::new(
+                    "warning",
+                    format!(
+                        "{what}. We are late: {names} does not have it yet. Hookfast tries again."
+                    ),
+                    format!("Nothing is lost. See why {names} does not take it."),
+                )
+            };
+        }
+        if of(Has::Yes).is_some() {
+            let advice = match kind {
+                "ok" => "If the customer has nothing, look in the shop: its part begins there.",
+                _ => "The shop knows of it. Refund, or order again under another description.",
+            };
+            return Verdict::new(kind, format!("{what}, and the shop has it."), advice);
+        }
+        Verdict::new(
+            "warning",
+            format!("{what}. No part of the shop was told."),
+            "No handler of the shop has it. If one should have it, send it again.",
+        )
+    }
+
+    /// Ordered, accepted, result received.
+    pub(super) fn steps(&self) -> Vec<Step> {
+        let (order, now) = (self.order, self.now);
+        let near = |at: Timestamp| when(at, now);
+        let has_result = order.received_at.is_some();
+        let accepted = order.request_id.is_some() || has_result;
+        let ordered = Step {
+            label: "ordered".to_owned(),
+            value: order
+                .placed_at
+                .or(order.ordered_at)
+                .map_or_else(|| "not recorded".to_owned(), near),
+            note: match (order.placed_at, order.ordered_at) {
+                (Some(at), _) => at.age(now),
+                (None, Some(_)) => "by Airalo's clock".to_owned(),
+                (None, None) => "the shop recorded no order".to_owned(),
+            },
+            reached: Reached::Yes,
+        };
+        let accepting = Step {
+            label: "Airalo accepted".to_owned(),
+            value: if accepted { "yes" } else { "not known" }.to_owned(),
+            note: match (&order.request_id, accepted) {
+                (Some(request_id), _) => format!("request {}", plain(request_id)),
+                (None, true) => "a result arrived".to_owned(),
+                (None, false) => "no response arrived".to_owned(),
+            },
+            reached: if accepted {
+                Reached::Yes
+            } else {
+                Reached::Broken
+            },
+        };
+        let received = |at: Timestamp| match self.event.map(|event| event.origin.as_str()) {
+            Some("api") => format!("{}, found in Airalo's list", near(at)),
+            _ => near(at),
+        };
+        let (value, note, reached) = match (order.state.as_str(), order.received_at) {
+            ("completed", Some(at)) => (order.esims(), received(at), Reached::Yes),
+            (_, Some(at)) => ("refused".to_owned(), received(at), Reached::Broken),
+            (state, None) => match order.late(now) {
+                Some(late) if state != "unknown" => (late, "no result".to_owned(), Reached::Broken),
+                Some(late) => ("no".to_owned(), late, Reached::No),
+                None => (
+                    "not yet".to_owned(),
+                    order
+                        .expected_by
+                        .map_or_else(String::new, |at| format!("due by {}", near(at))),
+                    Reached::No,
+                ),
+            },
+        };
+        let result = Step {
+            label: "result received".to_owned(),
+            value,
+            note,
+            reached,
+        };
+        vec![ordered, accepting, result]
+    }
+
+    /// Four sentences for a ticket: which order, what Airalo did, what the shop has, and as of when.
+    /// They have no secret.
+    pub(super) fn ticket(&self) -> [String; 4] {
+        let (order, now) = (self.order, self.now);
+        let utc = |at: Timestamp| format!("{} UTC", &time::full(at.0)[..16]);
+        let mut which = format!("Order “{}”", order.plain_name());
+        if let Some(request_id) = &order.request_id {
+            which += &format!(", request {}", plain(request_id));
+        }
+        if let Some(order_id) = &order.order_id {
+            which += &format!(", Airalo's order {}", plain(order_id));
+        }
+        which += &match (order.placed_at, order.ordered_at) {
+            (Some(at), _) | (None, Some(at)) => format!(", was placed at {}.", utc(at)),
+            (None, None) => " has no recorded time.".to_owned(),
+        };
+        let due = match (order.expected_by, order.late(now)) {
+            (Some(at), Some(late)) => format!("due at {}, {late}", utc(at)),
+            (Some(at), None) => format!("due by {}", utc(at)),
+            (None, _) => "without a time".to_owned(),
+        };
+        let airalo = match (order.state.as_str(), order.received_at, &order.reason) {
+            ("completed", Some(at), _) => {
+                format!("Airalo's result arrived at {}: {}.", utc(at), order.esims())
+            }
+            (_, Some(at), Some(reason)) => {
+                format!(
+                    "Airalo refused it at {}: {}",
+                    utc(at),
+                    sentence(&plain(reason))
+                )
+            }
+            (_, Some(at), None) => format!("Airalo refused it at {} without a reason.", utc(at)),
+            ("unknown", None, _) => {
+                format!("It is not known whether Airalo accepted it; the eSIM is {due}.")
+            }
+            (_, None, _) => format!("Airalo accepted it and has sent no eSIM yet, which is {due}."),
+        };
+        let shop = match (order.received_at, self.event, self.shop) {
+            (None, ..) => "The shop has nothing, since there is no result.".to_owned(),
+            (_, None, _) => "What the shop did with the result is not kept any more.".to_owned(),
+            (_, _, []) => "No part of the shop was told.".to_owned(),
+            (_, _, shop) => {
+                let parts = shop.iter().map(|handler| {
+                    let has = match handler.has {
+                        Has::Yes => "has it",
+                        Has::NotYet => "does not have it yet and is tried again",
+                        Has::Failed => "does not have it and is not tried again",
+                        Has::NotSent => "was not told",
+                    };
+                    format!("{} {has}", handler.name)
+                });
+                format!("In the shop, {}.", parts.collect::<Vec<_>>().join(", "))
+            }
+        };
+        let looked = match &order.last_check_result {
+            Some(result) if order.is_unfinished() => {
+                format!("; the last check in Airalo's list said: {}", plain(result))
+            }
+            _ => String::new(),
+        };
+        let double = if order.possible_double_purchase && order.acknowledged_at.is_none() {
+            " (a second result exists: possibly bought twice)"
+        } else {
+            ""
+        };
+        [
+            which,
+            airalo,
+            shop,
+            sentence(&format!("As of {}{double}{looked}", utc(now))),
+        ]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::row::tests::{NOW, minutes_ago, order};
+    use super::*;
+
+    fn source(state: &str, rejected: i64, last: i64) -> SourceRow {
+        SourceRow {
+            source: "airalo".to_owned(),
+            kind: "airalo".to_owned(),
+            state: state.to_owned(),
+            last_event_at: Some(minutes_ago(last)),
+            last_hour: 5,
+            duplicates_last_hour: 0,
+            conflicts_last_hour: 0,
+            rejected_last_hour: rejected,
+            quarantined: rejected,
+        }
+    }
+
+    fn overdue() -> OrderRow {
+        let mut order = order("overdue");
+        order.expected_by = Some(minutes_ago(30));
+        order
+    }
+
+    fn conclude(order: &OrderRow, source: &SourceRow, shop: &[ShopHandler]) -> Verdict {
+        let event = ResultEvent {
+            origin: "webhook".to_owned(),
+            received_at: minutes_ago(10),
+            verified_by: None,
+            erased_at: None,
+        };
+        Facts {
+            order,
+            source: Some(source),
+            event: order.received_at.map(|_| &event),
+            shop,
+            now: NOW,
+        }
+        .verdict()
+    }
+
+    #[test]
+    fn silence_of_the_provider_is_told_from_our_failure() {
+        let order = overdue();
+        let ours = conclude(&order, &source("rejecting", 12, 1), &[]);
+        assert!(
+            ours.sentence.starts_with("We may have failed"),
+            "{}",
+            ours.sentence
+        );
+        let silent = conclude(&order, &source("silent", 0, 200), &[]);
+        assert!(
+            silent.sentence.contains("not only about this order"),
+            "{}",
+            silent.sentence
+        );
+        let this = conclude(&order, &source("ok", 0, 1), &[]);
+        assert!(
+            this.sentence
+                .starts_with("Airalo is silent about this order"),
+            "{}",
+            this.sentence
+        );
+        let nothing = conclude(&order, &source("ok", 0, 600), &[]);
+        assert!(
+            nothing
+                .sentence
+                .contains("nothing has arrived since the order"),
+            "{}",
+            nothing.sentence
+        );
+    }
+
+    #[test]
+    fn a_result_that_the_shop_does_not_have_is_our_failure() {
+        let mut order = order("completed");
+        order.received_at = Some(minutes_ago(10));
+        let shop = |has| {
+            [ShopHandler {
+                name: "shop".to_owned(),
+                has,
+            }]
+        };
+        let ok = source("ok", 0, 1);
+        assert_eq!(conclude(&order, &ok, &shop(Has::Yes)).kind, "ok");
+        let failed = conclude(&order, &ok, &shop(Has::Failed));
+        assert_eq!(failed.kind, "critical");
+        assert!(
+            failed.sentence.contains("We failed: shop"),
+            "{}",
+            failed.sentence
+        );
+        assert_eq!(conclude(&order, &ok, &shop(Has::NotYet)).kind, "warning");
+        assert_eq!(conclude(&order, &ok, &[]).kind, "warning");
+    }
+
+    #[test]
+    fn the_ticket_has_four_sentences_of_one_line() {
+        let mut order = overdue();
+        order.description = Some("order\n4711\u{202e}".to_owned());
+        order.last_check_result = Some("Airalo has order 7, in state 'pending'".to_owned());
+        let facts = Facts {
+            order: &order,
+            source: None,
+            event: None,
+            shop: &[],
+            now: NOW,
+        };
+        assert_eq!(
+            facts.ticket(),
+            [
+                "Order “order[U+000A]4711[U+202E]”, request 3NhR3gKm, was placed at 2026-11-28 12:03 UTC.",
+                "Airalo accepted it and has sent no eSIM yet, which is due at 2026-11-28 12:07 UTC, 30 min late.",
+                "The shop has nothing, since there is no result.",
+                "As of 2026-11-28 12:37 UTC; the last check in Airalo's list said: Airalo has order 7, in state 'pending'.",
+            ]
+        );
+        assert!(
+            facts
+                .ticket()
+                .iter()
+                .all(|sentence| !sentence.contains(char::is_control))
+        );
+    }
+
+    #[test]
+    fn the_path_breaks_at_airalo_or_goes_on() {
+        let of = |order: &OrderRow| {
+            let facts = Facts {
+                order,
+                source: None,
+                event: None,
+                shop: &[],
+                now: NOW,
+            };
+            facts
+                .steps()
+                .iter()
+                .map(|step| step.reached)
+                .collect::<Vec<_>>()
+        };
+        use Reached::{Broken, No, Yes};
+        assert_eq!(of(&order("expected")), [Yes, Yes, No]);
+        assert_eq!(of(&overdue()), [Yes, Yes, Broken]);
+        let mut unknown = order("unknown");
+        unknown.request_id = None;
+        assert_eq!(of(&unknown), [Yes, Broken, No]);
+        let mut failed = order("failed");
+        failed.received_at = Some(minutes_ago(1));
+        assert_eq!(of(&failed), [Yes, Yes, Broken]);
+    }
+}
