@@ -155,5 +155,5 @@ pub mod internals {
         };
     }
 
-    everything_of! { app cli config dev domain handlers ingress signing store telemetry }
+    everything_of! { app cli config console dev domain handlers ingress signing store telemetry }
 }

@@ -103,19 +103,10 @@ fn only(found: &Found) -> Option<String> {
     }
 }
 
-#[derive(Deserialize)]
-struct IdRow {
-    event_id: String,
-}
-
 async fn find(visit: &mut AsVisitor, term: &str) -> Result<Found, VisitError> {
     let call = FunctionCall::of(&functions::FIND).with("term", Some(SqlArg::text(term)));
-    let mut ids: Vec<String> = visit
-        .call::<IdRow>(call)
-        .await?
-        .into_iter()
-        .map(|row| row.event_id)
-        .collect();
+    // A function with one column returns values and not rows.
+    let mut ids: Vec<String> = visit.call(call).await?;
     ids.sort_unstable_by(|a, b| b.cmp(a));
     let mut found = Found {
         count: ids.len(),

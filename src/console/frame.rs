@@ -9,8 +9,9 @@ use super::{
     summary::{Exception, Summary},
     view::{number, state, strip::Strip},
 };
-use crate::domain::GrantedRole;
-use crate::store::AsVisitor;
+use crate::store::catalog::views;
+use crate::store::{AsVisitor, SqlArg, ViewQuery};
+use serde::Deserialize;
 use std::sync::Arc;
 
 /// The pages of the navigation.
@@ -76,6 +77,7 @@ impl Frame {
         title: impl Into<String>,
     ) -> Result<Self, PageError> {
         let ran = visit.ran().to_vec();
+        let is_lapsed = is_lapsed(visit).await?;
         let summary = request.console.shared.summaries.of(visit).await?;
         let nav = PAGES.map(|(href, label)| NavItem {
             href,
@@ -97,8 +99,7 @@ impl Frame {
             as_of,
             person: visitor.person.clone(),
             role: visitor.role.clone(),
-            is_lapsed: visitor.acts_until < as_of.0
-                && visitor.role != GrantedRole::Reader.default_name(),
+            is_lapsed,
             nav: nav.into(),
             exceptions: summary.exceptions.clone(),
             strip: (page != "/").then(|| Strip::thin(&summary.minutes, minute_address)),
@@ -169,6 +170,24 @@ impl Frame {
             .iter()
             .filter(|item| !ON_PHONES.contains(&item.href))
     }
+}
+
+/// Whether the session had a role by which it acted, and only reads now.
+async fn is_lapsed(visit: &mut AsVisitor) -> Result<bool, PageError> {
+    #[derive(Deserialize)]
+    struct OfTicket {
+        role: Option<String>,
+    }
+    let visitor = &visit.visitor;
+    if visitor.acts_until > visit.as_of {
+        return Ok(false);
+    }
+    let of_ticket = ViewQuery::of(&views::ACCESS)
+        .columns(&["role"])
+        .is("access_id", Some(SqlArg::number(visitor.access_id)));
+    let of_ticket: Option<OfTicket> = visit.rows(of_ticket).await?.pop();
+    let role = of_ticket.and_then(|row| row.role);
+    Ok(role.is_some_and(|role| role != visit.visitor.role))
 }
 
 /// The events of a minute.

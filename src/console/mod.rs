@@ -7,6 +7,8 @@
 //! A page is its address: it keeps no state in the browser. GET and HEAD change nothing. Everything
 //! works without JavaScript; `assets/console.js` only refreshes pages and adds shortcuts.
 
+mod access;
+mod acts;
 mod alerts;
 mod assets;
 mod dead_letters;
@@ -60,6 +62,7 @@ struct Shared {
     settings: ConsoleSettings,
     summaries: Summaries,
     login_attempts: LoginAttempts,
+    once: acts::Once,
 }
 
 impl Console {
@@ -70,6 +73,7 @@ impl Console {
             settings,
             summaries: Summaries::default(),
             login_attempts: LoginAttempts::default(),
+            once: acts::Once::default(),
         };
         Self {
             shared: Arc::new(shared),
@@ -115,6 +119,9 @@ impl Console {
             .route("/quarantine/{id}", get(sources::quarantined))
             .route("/sources", get(sources::page))
             .route("/sources/{name}", get(sources::source))
+            .route("/access", get(access::access))
+            .route("/act/{function}", get(acts::show).post(acts::act))
+            .route("/done/{function}", get(acts::done))
             .route("/login", get(login::form).post(login::redeem))
             .route("/logout", post(login::log_out))
             .route("/assets/{hash}/{name}", get(assets::serve))

@@ -19,9 +19,7 @@ use serde::Deserialize;
 #[template(path = "now.html")]
 struct NowPage {
     frame: Frame,
-    /// The whole verdict in one sentence, with the name of what fails.
-    kind: &'static str,
-    headline: String,
+    headline: Headline,
     /// What is not affected.
     lede: String,
     strip: Strip,
@@ -165,9 +163,8 @@ pub(super) async fn now(request: PageRequest) -> Result<Response, PageError> {
         .refreshed(5);
     visit.finish().await?;
     let summary = frame.summary.clone();
-    let (kind, headline) = headline(&status);
+    let headline = headline(&status);
     written(&NowPage {
-        kind,
         headline,
         lede: lede(&summary.handler_rows),
         strip: Strip::full(&summary.minutes, minute_address),
@@ -242,49 +239,50 @@ fn worst<'a>(rows: impl Iterator<Item = &'a StatusRow> + Clone) -> &'static str 
     }
 }
 
-fn headline(status: &[StatusRow]) -> (&'static str, String) {
-    let of = |area: &'static str| status.iter().filter(move |row| row.area == area);
-    let intake = worst(of("intake"));
-    let bad: Vec<_> = status
-        .iter()
-        .filter(|row| row.state == "critical" && row.area != "intake")
-        .collect();
-    let intake_text = if intake == "critical" {
-        "Webhooks are not received"
-    } else {
-        "Intake is safe"
-    };
-    match (intake, bad.as_slice()) {
-        ("critical", _) => (
-            "critical",
-            format!("{intake_text}: {}.", first(of("intake"), "critical")),
-        ),
-        (_, []) => match status.iter().filter(|row| row.state == "warning").count() {
-            0 => ("ok", format!("{intake_text}. Work is moving.")),
-            1 => ("warning", format!("{intake_text}. One thing needs a look.")),
-            some => (
-                "warning",
-                format!("{intake_text}. {some} things need a look."),
-            ),
-        },
-        (_, [one]) => (
-            "critical",
-            format!("{intake_text}. {} {} needs you.", one.area, one.subject),
-        ),
-        (_, more) => (
-            "critical",
-            format!(
-                "{intake_text}. {} and {} more need you.",
-                more[0].subject,
-                more.len() - 1
-            ),
-        ),
-    }
+/// The verdict in one sentence: what is safe, and the name of what is not.
+struct Headline {
+    kind: &'static str,
+    before: &'static str,
+    subject: String,
+    after: String,
 }
 
-fn first<'a>(mut rows: impl Iterator<Item = &'a StatusRow>, state: &str) -> String {
-    rows.find(|row| row.state == state)
-        .map_or_else(String::new, |row| row.message.clone())
+fn headline(status: &[StatusRow]) -> Headline {
+    let intake = worst(status.iter().filter(|row| row.area == "intake"));
+    if intake == "critical" {
+        return Headline {
+            kind: "critical",
+            before: "",
+            subject: "Webhooks are not received".to_owned(),
+            after: ".".to_owned(),
+        };
+    }
+    let rest = status.iter().filter(|row| row.area != "intake");
+    let kind = worst(rest.clone());
+    let mut odd = rest.filter(|row| row.state == kind && kind != "ok");
+    let Some(first) = odd.next() else {
+        return Headline {
+            kind: "ok",
+            before: "Intake is safe. Work is moving.",
+            subject: String::new(),
+            after: String::new(),
+        };
+    };
+    let state = first
+        .message
+        .split([':', ';', ','])
+        .next()
+        .unwrap_or_default();
+    Headline {
+        kind,
+        before: "Intake is safe. ",
+        subject: format!("{} {}", first.area, first.subject),
+        after: match odd.count() {
+            0 => format!(": {state}."),
+            1 => format!(": {state}. One more needs a look."),
+            more => format!(": {state}. {more} more need a look."),
+        },
+    }
 }
 
 /// What is not lost, and who waits.

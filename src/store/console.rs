@@ -283,6 +283,15 @@ impl ViewQuery {
         })
     }
 
+    /// Filters by a column that has one of these numbers.
+    pub fn numbers(self, column: &'static str, numbers: impl Iterator<Item = i64>) -> Self {
+        let numbers: Vec<_> = numbers.map(|number| number.to_string()).collect();
+        let bind = SqlArg::new(format!("{{{}}}", numbers.join(",")), "bigint[]");
+        self.and(column, Some(bind), |place| {
+            format!("v.{column} = ANY {place}")
+        })
+    }
+
     /// Filters by a column that has this value or a larger one.
     pub fn from(self, column: &'static str, bind: Option<SqlArg>) -> Self {
         self.and(column, bind, |place| format!("v.{column} >= {place}"))
@@ -414,6 +423,11 @@ impl ViewQuery {
         }
     }
 
+    /// The query as a person runs it in psql.
+    pub fn shown(self) -> String {
+        self.statement().shown()
+    }
+
     pub(super) fn statement(mut self) -> SqlStatement {
         let limit = self
             .limit
@@ -477,6 +491,15 @@ impl FunctionCall {
         }
     }
 
+    /// A call without a reason: of a function that changes nothing without `at_most`.
+    pub fn preview(function: &'static Function) -> Self {
+        debug_assert!(function.takes("at_most"), "{}", function.name);
+        Self {
+            function,
+            statement: SqlStatement::default(),
+        }
+    }
+
     /// An operator's call, with the reason for the audit log.
     pub fn act(function: &'static Function, why: impl ToString) -> Self {
         let call = Self {
@@ -513,6 +536,11 @@ impl FunctionCall {
             let _ = write!(self.statement.text, "{comma}{argument} => {place}");
         }
         self
+    }
+
+    /// The call as a person runs it in psql.
+    pub fn shown(self) -> String {
+        self.statement("to_jsonb(r)").shown()
     }
 
     pub(super) fn statement(self, answer: &str) -> SqlStatement {

@@ -321,6 +321,15 @@ impl AsVisitor {
         self.fetch(call.statement("to_jsonb(r)")).await
     }
 
+    /// Calls a function that returns nothing.
+    ///
+    /// # Errors
+    /// [`VisitError`].
+    pub async fn act(&mut self, call: FunctionCall) -> Result<(), VisitError> {
+        let done = self.fetch::<serde::de::IgnoredAny>(call.statement("'null'::jsonb"));
+        done.await.map(drop)
+    }
+
     async fn fetch<T: DeserializeOwned>(
         &mut self,
         statement: SqlStatement,

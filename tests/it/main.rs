@@ -8,6 +8,7 @@ mod architecture;
 mod cli;
 mod clients;
 mod configuration;
+mod console;
 mod dev_postgres;
 mod dev_receiver;
 mod documents;

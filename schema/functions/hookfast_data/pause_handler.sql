@@ -11,8 +11,7 @@ BEGIN
         PERFORM hookfast_data.check_not_retired(hookfast_data.handler_id(pause_handler.handler));
         RETURN;
     END IF;
-    INSERT INTO hookfast_data.audit_log (actor, action, target, details)
-    VALUES (session_user, 'handler.paused', pause_handler.handler, jsonb_build_object('why', pause_handler.why));
+    PERFORM hookfast_data.log('handler.paused', pause_handler.handler, jsonb_build_object('why', pause_handler.why));
 END $$;
 COMMENT ON FUNCTION hookfast_data.pause_handler IS
     'Pauses a handler, for an operator or because its receiver reported that it is gone, with the status';

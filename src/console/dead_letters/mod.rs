@@ -184,9 +184,8 @@ async fn read(
         .limit(PAGE as u32 + 1);
     let rows = match groups::after(&groups, cursor) {
         Some(after) if after.len() > PAGE || groups.len() <= COUNTED as usize => {
-            let ids = after.iter().take(PAGE + 1);
-            let ids: Vec<_> = ids.map(|row| row.delivery_id.to_string()).collect();
-            rows.ids("delivery_id", &ids)
+            let ids = after.iter().take(PAGE + 1).map(|row| row.delivery_id);
+            rows.numbers("delivery_id", ids)
         }
         _ => filters
             .narrow(rows)

@@ -19,8 +19,10 @@ pub(super) fn headline(
         sentence += &format!(" Its payload was erased{by} {}.", at.age(now));
     }
     if rows.event.conflicts_with.is_some() {
-        sentence += " It conflicts with an earlier event.";
-        return ("critical", sentence);
+        return (
+            "critical",
+            format!("It conflicts with an earlier event. {sentence}"),
+        );
     }
     (kind, sentence)
 }

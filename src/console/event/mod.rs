@@ -3,6 +3,7 @@
 mod body;
 mod branches;
 mod headline;
+mod path;
 mod rows;
 mod story;
 
@@ -12,13 +13,8 @@ use super::{
     page::written,
     problem::PageError,
     request::PageRequest,
-    view::{
-        marks::Run,
-        number,
-        path::{EventPath, Reached, Step},
-        payload::Payload,
-        short, state, time,
-    },
+    row::Timestamp,
+    view::{marks::Run, number, path::EventPath, payload::Payload, short, state, time},
 };
 use crate::store::{
     Visitor, Work,
@@ -31,13 +27,10 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use body::{Command, Header, Tab, TabLink, Visible};
-use branches::{Outcome, Rights};
+use branches::Rights;
 use rows::{Attempt, Delivery, EventDetails, Rows};
 use story::Line;
 use uuid::Uuid;
-
-/// Handlers that do not subscribe are branches up to this number, else one sentence.
-const UNSUBSCRIBED: usize = 3;
 
 #[derive(Template)]
 #[template(path = "event.html")]
@@ -146,6 +139,11 @@ impl Delivery {
         self.attempts_left.map_or_else(String::new, number::grouped)
     }
 
+    /// When it ended, or when it is due.
+    fn at(&self) -> Option<Timestamp> {
+        self.ended_at.or(self.next_attempt_at)
+    }
+
     fn key(&self) -> Vec<Run<'static>> {
         event_row::shown(self.ordering_key.as_deref().unwrap_or_default(), 80)
     }
@@ -170,7 +168,8 @@ pub(super) async fn page(
     let outcomes = branches::outcomes(&rows, &frame.summary.handler_rows);
     let (kind, headline) = headline::headline(&rows, &outcomes, now);
     let visible = body::visible(&rows.event);
-    let (path, unsubscribed) = path(&rows, &outcomes, &visible, &Rights::of(&visitor), &frame);
+    let (path, unsubscribed) =
+        path::path(&rows, &outcomes, &visible, &Rights::of(&visitor), &frame);
     let (story, omitted) = story::story(&rows.timeline, &rows.event.event_id, now);
     let tab = body::tab(request.parameter("body").as_deref());
     let (payload, note) = match tab {
@@ -253,79 +252,6 @@ fn missing(id: Uuid) -> PageError {
     PageError::Missing(format!(
         "No event has the id {id}. It may have been purged: retention decides how long events are kept."
     ))
-}
-
-fn path(
-    rows: &Rows,
-    outcomes: &[Outcome<'_>],
-    visible: &Visible,
-    rights: &Rights,
-    frame: &Frame,
-) -> (EventPath, String) {
-    let event = &rows.event;
-    let (unsubscribed, mut shown): (Vec<_>, Vec<_>) = outcomes
-        .iter()
-        .partition(|outcome| outcome.word() == "not subscribed");
-    let mut sentence = String::new();
-    if unsubscribed.len() > UNSUBSCRIBED {
-        let names: Vec<_> = unsubscribed
-            .iter()
-            .map(|outcome| outcome.explained.handler.as_str())
-            .collect();
-        sentence = format!("Not subscribed: {}.", names.join(", "));
-    } else {
-        shown.extend(unsubscribed);
-    }
-    let branch = |outcome: &&Outcome<'_>| {
-        let is_erased = event.erased_at.is_some();
-        outcome.branch(&event.event_id, is_erased, rights, frame.as_of)
-    };
-    let path = EventPath {
-        steps: steps(event, visible, frame),
-        branches: shown.iter().map(branch).collect(),
-    };
-    (path, sentence)
-}
-
-fn steps(event: &EventDetails, visible: &Visible, frame: &Frame) -> Vec<Step> {
-    let step = |label: String, value: String, note: String| Step {
-        label,
-        value,
-        note,
-        reached: Reached::Yes,
-    };
-    let topic = event.topic.as_deref().unwrap_or_default();
-    let sent = match event.origin.as_str() {
-        "enqueue" => format!("{} enqueued", event.source),
-        "api" => format!("found at {}", event.source),
-        "hookfast" => "Hookfast raised".to_owned(),
-        _ => format!("{} sent", event.source),
-    };
-    let size = visible
-        .exact()
-        .map_or_else(String::new, |bytes| number::bytes(bytes.len() as u64));
-    let (label, value) = match (&event.verified_by, event.origin.as_str()) {
-        (Some(secret), _) => match secret.strip_prefix("operator:") {
-            Some(name) => ("approved", name.to_owned()),
-            None => ("verified", secret.clone()),
-        },
-        (None, "enqueue") => ("not signed", "called in SQL".to_owned()),
-        (None, _) => ("not signed", "nobody sent it".to_owned()),
-    };
-    let conflict = match event.conflicts_with {
-        Some(_) => "conflict",
-        None => "no conflict",
-    };
-    let at = time::clock_millis(event.received_at.0);
-    vec![
-        step(sent, event.origin.clone(), event_row::plain(topic, 40)),
-        step(label.to_owned(), event_row::plain(&value, 24), size),
-        step(
-            "stored".to_owned(),
-            at,
-            format!("{}, {conflict}", event.received_at.age(frame.as_of)),
-        ),
-    ]
 }
 
 fn acts(rows: &Rows, visitor: &Visitor) -> Vec<Act> {

@@ -1,16 +1,18 @@
 //! Events: what was stored, newest first. The rows do not move: a page says how many are newer.
 
+mod controls;
 mod filter;
 mod search;
 
 use super::{
-    event_row::EventRow, frame::Frame, link::Parameter, page::written, problem::PageError,
-    request::PageRequest, row::Timestamp, view::number,
+    event_row::EventRow, frame::Frame, page::written, problem::PageError, request::PageRequest,
+    row::Timestamp, view::number,
 };
 use crate::store::{AsVisitor, VisitError, Work};
 use askama::Template;
 use axum::response::Response;
-use filter::{Edge, Filter, TIMES, Times, WINDOWS, Window, edge_text, minute_text};
+use controls::{Chip, Choice, Form, Menu, chips, forms, menus, minute_note, windows};
+use filter::{Edge, Filter, TIMES, Times, WINDOWS, Window, edge_text};
 use search::{Found, count_newer, search};
 
 /// Rows of a page.
@@ -31,29 +33,6 @@ struct EventsPage {
     forms: Vec<Form>,
     events: Vec<EventRow>,
     list: List,
-}
-
-struct Choice {
-    href: String,
-    label: &'static str,
-    current: bool,
-}
-
-struct Chip {
-    name: &'static str,
-    value: String,
-    without: String,
-}
-
-struct Menu {
-    label: &'static str,
-    items: Vec<(String, String)>,
-}
-
-struct Form {
-    name: &'static str,
-    label: &'static str,
-    kept: Vec<Parameter>,
 }
 
 /// What is around the rows: where they begin and end, and what to do if there are none.
@@ -183,16 +162,18 @@ async fn describe_empty(
     now: Timestamp,
     list: &mut List,
 ) -> Result<(), VisitError> {
-    let what = match filter.is_narrow() {
-        true => "No event matches",
-        false => "No events",
-    };
-    list.empty_title = format!("{what} in {}", filter.words());
-    list.empty_text = match list.stopped {
-        Some(_) => "The part that was searched has none.",
-        None => "A webhook is listed here as soon as it is stored.",
+    if let Some(stopped) = list.stopped.take() {
+        list.empty_title = format!("No match yet. {}", stopped.title);
+        list.empty_text = stopped.text;
+        let link = ("Search on from there".to_owned(), stopped.href);
+        list.elsewhere.push(link);
+        return Ok(());
     }
-    .to_owned();
+    list.empty_title = match filter.is_narrow() {
+        true => format!("No event matches in {}", filter.words()),
+        false => format!("No events in {}", filter.words()),
+    };
+    list.empty_text = "A webhook is listed here as soon as it is stored.".to_owned();
     if filter.edge != Edge::Newest {
         let newest = filter.here.clone().without(&["cursor"]).href();
         list.elsewhere.push(("Show the newest".to_owned(), newest));
@@ -238,113 +219,6 @@ fn id_of(event: &EventRow) -> uuid::Uuid {
 fn at(filter: &Filter, edge: &Edge) -> String {
     let here = filter.here.clone();
     here.with("cursor", edge_text(edge)).href()
-}
-
-fn windows(filter: &Filter) -> Vec<Choice> {
-    let here = filter.here.clone().without(&TIMES);
-    let choice = |window: &'static Window| Choice {
-        href: here.clone().with("window", window.value).href(),
-        label: window.label,
-        current: matches!(filter.times, Times::Window(current) if current.value == window.value),
-    };
-    WINDOWS.iter().map(choice).collect()
-}
-
-fn chips(filter: &Filter) -> Vec<Chip> {
-    let mut chips: Vec<_> = filter
-        .here
-        .parameters()
-        .iter()
-        .filter(|parameter| !["window", "cursor"].contains(&parameter.name))
-        .map(|parameter| Chip {
-            name: parameter.name,
-            value: super::event_row::plain(&parameter.value, 60),
-            without: filter
-                .here
-                .clone()
-                .without(&[parameter.name, "cursor"])
-                .href(),
-        })
-        .collect();
-    if let Times::Minute(start) = filter.times
-        && let Some(chip) = chips.iter_mut().find(|chip| chip.name == "minute")
-    {
-        chip.value = minute_text(start);
-    }
-    chips
-}
-
-fn menus(filter: &Filter, frame: &Frame) -> Vec<Menu> {
-    let menu = |name: &'static str, label, values: Vec<String>| Menu {
-        label,
-        items: values
-            .into_iter()
-            .map(|value| {
-                let here = filter.here.clone().without(&["cursor"]);
-                (here.with(name, &value).href(), value)
-            })
-            .collect(),
-    };
-    let mut menus = Vec::new();
-    if filter.source.is_none() {
-        let sources = &frame.summary.source_rows;
-        let names = sources.iter().map(|row| row.source.clone()).collect();
-        menus.push(menu("source", "Source", names));
-    }
-    if filter.origin.is_none() {
-        let origins = ["webhook", "enqueue", "api", "quarantine", "hookfast"];
-        menus.push(menu("origin", "Origin", origins.map(str::to_owned).into()));
-    }
-    menus
-}
-
-fn forms(filter: &Filter) -> Vec<Form> {
-    let given = |name: &str| filter.here.parameters().iter().any(|p| p.name == name);
-    [
-        ("type", "Type, such as airalo.order.*"),
-        ("payload", "Payload, such as $.data.quantity > 1"),
-        ("after", "After, such as 2026-11-28 14:00"),
-        ("before", "Before, such as 2026-11-28 15:00"),
-    ]
-    .into_iter()
-    .filter(|(name, _)| !given(name))
-    .map(|(name, label)| {
-        let mut here = filter.here.clone().without(&["cursor"]);
-        if ["after", "before"].contains(&name) {
-            here = here.without(&["window", "minute"]);
-        }
-        Form {
-            name,
-            label,
-            kept: here.parameters().to_vec(),
-        }
-    })
-    .collect()
-}
-
-/// What the strip counted in the minute besides stored events.
-fn minute_note(frame: &Frame, start: i64) -> String {
-    let minutes = &frame.summary.minutes;
-    let Some(minute) = minutes.iter().find(|minute| minute.start == start) else {
-        return String::new();
-    };
-    let parts = [
-        (minute.stored, "stored"),
-        (minute.duplicate, "duplicate"),
-        (minute.rejected, "rejected"),
-        (minute.delivered, "delivered"),
-        (minute.retried, "retried"),
-        (minute.dead, "dead"),
-    ];
-    let counted = parts
-        .iter()
-        .filter(|(count, _)| *count > 0)
-        .map(|(count, word)| format!("{count} {word}"));
-    let counted: Vec<_> = counted.collect();
-    match counted.is_empty() {
-        true => String::new(),
-        false => format!("The counters of this minute: {}.", counted.join(", ")),
-    }
 }
 
 #[cfg(test)]

@@ -27,7 +27,7 @@ impl Deref for Story {
 
 /// SQL helpers of a test's database, which add events some minutes in the past. Orders are
 /// numbered; delivery n of order n is 1000 + n.
-const HELPERS: &str = r#"
+pub(crate) const HELPERS: &str = r#"
 CREATE FUNCTION public.order_arrived(n integer, quantity integer DEFAULT 1, minutes_ago integer DEFAULT 10) RETURNS uuid LANGUAGE sql AS $$
     WITH made AS (
         INSERT INTO hookfast_data.events (id, source_id, subscription_version, received_at, type, origin, idempotency_key, headers, body)
