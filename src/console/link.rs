@@ -18,6 +18,13 @@ pub(super) struct Parameter {
     pub(super) value: String,
 }
 
+/// A choice among tabs or windows.
+pub(super) struct Choice {
+    pub(super) href: String,
+    pub(super) label: String,
+    pub(super) current: bool,
+}
+
 impl Link {
     pub(super) fn to(path: impl Into<String>) -> Self {
         Self {

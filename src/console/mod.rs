@@ -9,7 +9,6 @@
 
 mod access;
 mod acts;
-mod address;
 mod alerts;
 mod assets;
 mod dead_letters;
