@@ -9,6 +9,7 @@
 
 mod access;
 mod acts;
+mod address;
 mod alerts;
 mod assets;
 mod dead_letters;
