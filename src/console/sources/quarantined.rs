@@ -283,7 +283,7 @@ mod tests {
     #[test]
     fn bodies_are_read_as_the_database_writes_them() {
         assert_eq!(bytes("\\x00ff41"), [0, 255, 65]);
-        assert_eq!(bytes("\\x"), []);
+        assert!(bytes("\\x").is_empty());
     }
 
     #[test]

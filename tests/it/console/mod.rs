@@ -4,6 +4,8 @@ mod access;
 mod acts;
 mod guard;
 mod login;
+mod orders;
+mod sources;
 mod tickets;
 
 use crate::operate::HELPERS;
