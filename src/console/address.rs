@@ -56,15 +56,6 @@ pub(super) fn act(function: &str, parameters: &[(&str, &str)]) -> String {
     page(&format!("/act/{function}"), parameters)
 }
 
-/// Whether a text of an address is a UUID.
-pub(super) fn is_id(text: &str) -> bool {
-    text.len() == 36
-        && text.bytes().enumerate().all(|(at, byte)| match at {
-            8 | 13 | 18 | 23 => byte == b'-',
-            _ => byte.is_ascii_hexdigit(),
-        })
-}
-
 /// A choice: a tab, or a part of a window.
 pub(super) struct Choice {
     pub(super) href: String,

@@ -1,8 +1,9 @@
 //! Alerts: what Hookfast reported, whether it goes on, and what to do about it.
 
 use super::{
-    address::{Address, Choice, is_id, segment},
+    address,
     frame::Frame,
+    link::{Choice, Link},
     page::written,
     problem::PageError,
     request::PageRequest,
@@ -20,6 +21,7 @@ use axum::{extract::Path, response::Response};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use std::collections::BTreeMap;
+use uuid::Uuid;
 
 /// Each has its section of the runbook, so they are few.
 const PAGE: usize = 20;
@@ -169,12 +171,14 @@ fn facts(payload: Option<&RawValue>) -> Vec<Fact> {
         .map(|(name, value)| {
             // Numbers and lists stay as they are written.
             let text = serde_json::from_str(value.get()).unwrap_or_else(|_| value.get().to_owned());
-            let href = match name.as_str() {
-                "handler" => format!("/handlers/{}", segment(&text)),
-                "source" => format!("/sources/{}", segment(&text)),
-                "event_id" | "first_event_id" => format!("/events/{}", segment(&text)),
-                _ => String::new(),
+            let page = match name.as_str() {
+                "handler" => Some("handlers"),
+                "source" => Some("sources"),
+                "event_id" | "first_event_id" => Some("events"),
+                _ => None,
             };
+            let href = page.zip(address::named_segment(&text));
+            let href = href.map_or_else(String::new, |(page, name)| format!("/{page}/{name}"));
             Fact { name, text, href }
         })
         .collect()
@@ -202,11 +206,13 @@ pub(super) async fn page(request: PageRequest) -> Result<Response, PageError> {
     let (window, interval) = (request.parameter("window"))
         .and_then(|window| WINDOWS.into_iter().find(|(known, _)| *known == window))
         .unwrap_or(WINDOWS[if tab == "open" { 4 } else { 1 }]);
-    let cursor = request.parameter("cursor").filter(|cursor| is_id(cursor));
+    let cursor = request
+        .parameter("cursor")
+        .and_then(|cursor| Uuid::parse_str(&cursor).ok());
     let mut visit = request.visit(Work::Page).await?;
     let query = of_tab(ViewQuery::of(&views::ALERTS), tab)
         .ids_from("event_id", interval.map(SqlArg::ago))
-        .below("event_id", cursor.as_ref().map(SqlArg::id))
+        .below("event_id", cursor.map(SqlArg::id))
         .limit(PAGE as u32 + 1);
     let mut rows: Vec<AlertRow> = visit.rows(query).await?;
     let frame = Frame::of(&request, &mut visit, "/alerts", "Alerts").await?;
@@ -214,14 +220,12 @@ pub(super) async fn page(request: PageRequest) -> Result<Response, PageError> {
     let has_more = rows.len() > PAGE;
     rows.truncate(PAGE);
     let address = |tab: &str, window: &str| {
-        Address::of("/alerts")
-            .with("state", Some(tab))
-            .with("window", (tab != "open").then_some(window))
+        Link::to("/alerts")
+            .with("state", tab)
+            .with("window", if tab == "open" { "" } else { window })
     };
     let next = match rows.last() {
-        Some(last) if has_more => address(tab, window)
-            .with("cursor", Some(&last.event_id))
-            .into_string(),
+        Some(last) if has_more => address(tab, window).with("cursor", &last.event_id).href(),
         _ => String::new(),
     };
     let tab_window = if tab == "open" { "" } else { window };
@@ -232,7 +236,7 @@ pub(super) async fn page(request: PageRequest) -> Result<Response, PageError> {
         tab,
         tabs: (TABS.into_iter())
             .map(|(choice, label)| Choice {
-                href: address(choice, tab_window).into_string(),
+                href: address(choice, tab_window).href(),
                 label: label.to_owned(),
                 current: choice == tab,
             })
@@ -240,13 +244,13 @@ pub(super) async fn page(request: PageRequest) -> Result<Response, PageError> {
         windows: (WINDOWS.into_iter())
             .filter(|_| tab != "open")
             .map(|(choice, _)| Choice {
-                href: address(tab, choice).into_string(),
+                href: address(tab, choice).href(),
                 label: choice.to_owned(),
                 current: choice == window,
             })
             .collect(),
         first: match cursor {
-            Some(_) => address(tab, window).into_string(),
+            Some(_) => address(tab, window).href(),
             None => String::new(),
         },
         next,
@@ -264,11 +268,9 @@ pub(super) async fn one(
                 .to_owned(),
         )
     };
-    if !is_id(&event_id) {
-        return Err(missing());
-    }
+    let event_id = Uuid::parse_str(&event_id).map_err(|_| missing())?;
     let mut visit = request.visit(Work::Page).await?;
-    let query = ViewQuery::of(&views::ALERTS).is("event_id", Some(SqlArg::id(&event_id)));
+    let query = ViewQuery::of(&views::ALERTS).is("event_id", Some(SqlArg::id(event_id)));
     let rows: Vec<AlertRow> = visit.rows(query).await?;
     let Some(row) = rows.into_iter().next() else {
         return Err(missing());

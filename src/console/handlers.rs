@@ -1,8 +1,8 @@
 //! Handlers: the state of each, and how much it does.
 
 use super::{
-    address::{Address, segment},
     frame::Frame,
+    link::Link,
     page::written,
     problem::PageError,
     request::PageRequest,
@@ -58,7 +58,7 @@ struct BusyRow {
 
 impl HandlerRow {
     fn address(&self) -> String {
-        format!("/handlers/{}", segment(&self.handler))
+        format!("/handlers/{}", self.handler)
     }
 
     fn why(&self) -> Vec<Run<'_>> {
@@ -66,15 +66,13 @@ impl HandlerRow {
     }
 
     fn dead(&self) -> String {
-        Address::of("/dead")
-            .with("handler", Some(&self.handler))
-            .into_string()
+        Link::to("/dead").with("handler", &self.handler).href()
     }
 
     fn act(&self, function: &str) -> String {
-        Address::of(format!("/act/{function}"))
-            .with("handler", Some(&self.handler))
-            .into_string()
+        Link::to(format!("/act/{function}"))
+            .with("handler", &self.handler)
+            .href()
     }
 
     fn ready(&self) -> String {

@@ -18,6 +18,13 @@ pub(super) struct Parameter {
     pub(super) value: String,
 }
 
+/// A choice among tabs or windows.
+pub(super) struct Choice {
+    pub(super) href: String,
+    pub(super) label: String,
+    pub(super) current: bool,
+}
+
 impl Link {
     pub(super) fn to(path: impl Into<String>) -> Self {
         Self {
@@ -59,11 +66,11 @@ impl Link {
         if self.parameters.is_empty() {
             return self.path.clone();
         }
-        let mut query = form_urlencoded::Serializer::new(format!("{}?", self.path));
+        let mut query = form_urlencoded::Serializer::new(String::new());
         for parameter in &self.parameters {
             query.append_pair(parameter.name, &parameter.value);
         }
-        query.finish()
+        format!("{}?{}", self.path, query.finish())
     }
 }
 

@@ -326,21 +326,6 @@ impl ViewQuery {
         self.and(column, bind, |place| format!("{place} = ANY (v.{column})"))
     }
 
-    /// Continues a descending list after the row that has these values in two columns, of which no
-    /// two rows have the same.
-    pub fn after_row(mut self, columns: [&'static str; 2], values: Option<[SqlArg; 2]>) -> Self {
-        columns.iter().for_each(|column| self.check(column));
-        if let Some(values) = values {
-            let [first, second] = values.map(|value| self.statement.place(value));
-            let [a, b] = columns;
-            let _ = write!(
-                self.statement.text,
-                " AND (v.{a}, v.{b}) < ({first}, {second})"
-            );
-        }
-        self
-    }
-
     /// Filters by a column without a value.
     pub fn is_null(mut self, column: &'static str) -> Self {
         self.check(column);

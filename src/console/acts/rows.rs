@@ -230,7 +230,7 @@ impl Subject {
             Some("uuid") => self.rows().ids(self.key, keys),
             _ => {
                 let numbers: Vec<_> = keys.iter().filter_map(|key| key.parse().ok()).collect();
-                self.rows().numbers(self.key, numbers.into_iter())
+                self.rows().numbers(self.key, numbers.iter().copied())
             }
         }
     }

@@ -76,7 +76,7 @@ pub(super) async fn changed(
     let ids: Vec<_> = before.iter().map(|one| one.delivery_id).collect();
     let left = ViewQuery::of(&views::DEAD_LETTERS)
         .columns(COLUMNS)
-        .numbers("delivery_id", ids.into_iter());
+        .numbers("delivery_id", ids.iter().copied());
     let left: Vec<Tracked> = visit.rows(left).await?;
     Ok(before
         .into_iter()

@@ -1,7 +1,7 @@
 //! The filters of the page, which the acts have too.
 
 use super::super::{
-    address::{Address, Choice},
+    link::{Choice, Link, Parameter},
     moment,
     request::PageRequest,
     row::Timestamp,
@@ -29,12 +29,6 @@ pub(super) struct Chip {
     pub(super) value: String,
     /// The page without it.
     pub(super) without: String,
-}
-
-/// A parameter that a form keeps.
-pub(super) struct Kept {
-    pub(super) name: &'static str,
-    pub(super) value: String,
 }
 
 impl Filters {
@@ -95,15 +89,15 @@ impl Filters {
         self.all().next().is_none()
     }
 
-    pub(super) fn address(&self) -> Address {
+    pub(super) fn address(&self) -> Link {
         self.address_without("")
     }
 
-    pub(super) fn address_without(&self, without: &str) -> Address {
+    pub(super) fn address_without(&self, without: &str) -> Link {
         self.all()
             .filter(|(name, _)| *name != without)
-            .fold(Address::of("/dead"), |address, (name, value)| {
-                address.with(name, Some(value))
+            .fold(Link::to("/dead"), |address, (name, value)| {
+                address.with(name, value)
             })
     }
 
@@ -112,7 +106,7 @@ impl Filters {
             .map(|(name, value)| Chip {
                 name,
                 value: value.to_owned(),
-                without: self.address_without(name).into_string(),
+                without: self.address_without(name).href(),
             })
             .collect()
     }
@@ -121,10 +115,10 @@ impl Filters {
         self.all().any(|(known, _)| known == name)
     }
 
-    pub(super) fn kept_without(&self, without: &str) -> Vec<Kept> {
+    pub(super) fn kept_without(&self, without: &str) -> Vec<Parameter> {
         self.all()
             .filter(|(name, _)| *name != without)
-            .map(|(name, value)| Kept {
+            .map(|(name, value)| Parameter {
                 name,
                 value: value.to_owned(),
             })
@@ -141,10 +135,7 @@ impl Filters {
             ("", "all"),
         ]
         .map(|(value, label)| Choice {
-            href: self
-                .address_without("after")
-                .with("after", Some(value))
-                .into_string(),
+            href: self.address_without("after").with("after", value).href(),
             label: label.to_owned(),
             current: self.after.as_deref().unwrap_or_default() == value,
         })
@@ -158,13 +149,13 @@ impl Filters {
         }
         let after = self.after_at.map(moment::exact);
         let before = self.before_at.map(moment::exact);
-        let address = Address::of(format!("/act/{function}"))
-            .with("handler", self.handler.as_deref())
-            .with("type", self.r#type.as_deref())
-            .with("error", self.error.as_deref())
-            .with("died_after", after.as_deref())
-            .with("died_before", before.as_deref());
-        Some(address.into_string())
+        let address = Link::to(format!("/act/{function}"))
+            .with("handler", self.handler.as_deref().unwrap_or_default())
+            .with("type", self.r#type.as_deref().unwrap_or_default())
+            .with("error", self.error.as_deref().unwrap_or_default())
+            .with("died_after", after.as_deref().unwrap_or_default())
+            .with("died_before", before.as_deref().unwrap_or_default());
+        Some(address.href())
     }
 }
 

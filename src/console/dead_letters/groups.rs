@@ -1,7 +1,7 @@
 //! Dead letters by handler, reason and kind of error.
 
 use super::super::{
-    address::Address,
+    link::Link,
     row::Timestamp,
     view::marks::{self, Breaks, Run},
 };
@@ -92,18 +92,18 @@ pub(super) fn of(rows: &[GroupRow], filters: &Filters) -> Vec<Group> {
         .iter()
         .map(|((handler, reason, error), (group, pattern))| {
             let by_reason = reasons[&(*handler, *error)] > 1 || filters.reason.is_some();
-            let narrowed = Address::of("/dead")
-                .with("handler", Some(handler))
-                .with("reason", by_reason.then_some(reason))
-                .with("type", filters.r#type.as_deref())
-                .with("error", filters.error.as_deref().or(Some(pattern)))
-                .with("after", filters.after.as_deref())
-                .with("before", filters.before.as_deref());
+            let narrowed = Link::to("/dead")
+                .with("handler", handler)
+                .with("reason", if by_reason { reason } else { "" })
+                .with("type", filters.r#type.as_deref().unwrap_or_default())
+                .with("error", filters.error.as_ref().unwrap_or(pattern))
+                .with("after", filters.after.as_deref().unwrap_or_default())
+                .with("before", filters.before.as_deref().unwrap_or_default());
             Group {
                 handler: group.handler.clone(),
                 reason: group.reason.clone(),
                 error: group.error.clone(),
-                href: narrowed.into_string(),
+                href: narrowed.href(),
                 ..*group
             }
         })

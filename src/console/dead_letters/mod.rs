@@ -4,9 +4,9 @@ mod filters;
 mod groups;
 
 use super::{
-    address::{Address, segment},
     frame::Frame,
     handler::deliveries::after_death,
+    link::Link,
     page::written,
     problem::PageError,
     request::PageRequest,
@@ -82,7 +82,7 @@ impl DeadLetter {
     }
 
     fn handler_page(&self) -> String {
-        format!("/handlers/{}", segment(&self.handler))
+        format!("/handlers/{}", self.handler)
     }
 
     fn error(&self) -> Vec<Run<'_>> {
@@ -90,9 +90,9 @@ impl DeadLetter {
     }
 
     fn act(&self, function: &str) -> String {
-        Address::of(format!("/act/{function}"))
-            .with("delivery_id", Some(&self.delivery_id.to_string()))
-            .into_string()
+        Link::to(format!("/act/{function}"))
+            .with("delivery_id", self.delivery_id)
+            .href()
     }
 }
 
@@ -113,7 +113,7 @@ impl DeadLettersPage {
     }
 
     fn without_reason(&self) -> String {
-        self.filters.address_without("reason").into_string()
+        self.filters.address_without("reason").href()
     }
 
     fn position(&self) -> String {
@@ -144,18 +144,15 @@ pub(super) async fn page(request: PageRequest) -> Result<Response, PageError> {
     let next = match rows.last() {
         Some(last) if has_more => filters
             .address()
-            .with(
-                "cursor",
-                Some(&format!("{}.{}", last.died_at.0, last.delivery_id)),
-            )
-            .into_string(),
+            .with("cursor", format!("{}.{}", last.died_at.0, last.delivery_id))
+            .href(),
         _ => String::new(),
     };
     written(&DeadLettersPage {
         matching: group_rows.len() as i64,
         groups: groups::of(&group_rows, &filters),
         first: match cursor {
-            Some(_) => filters.address().into_string(),
+            Some(_) => filters.address().href(),
             None => String::new(),
         },
         frame,
@@ -192,7 +189,7 @@ async fn read(
         }
         _ => filters
             .narrow(rows)
-            .after_row(["died_at", "delivery_id"], cursor.and_then(after_death)),
+            .key_below("died_at, delivery_id", cursor.and_then(after_death)),
     };
     Ok((groups, visit.rows(rows).await?))
 }

@@ -1,9 +1,9 @@
 //! The deliveries of a handler by state, fifty at a time.
 
 use super::super::{
-    address::{Address, Choice, is_id, segment},
     frame::Frame,
     handlers::if_in_time,
+    link::{Choice, Link},
     moment,
     problem::PageError,
     request::PageRequest,
@@ -16,6 +16,7 @@ use super::super::{
 use crate::store::catalog::views;
 use crate::store::{SqlArg, ViewQuery};
 use serde::Deserialize;
+use uuid::Uuid;
 
 const PAGE: usize = 50;
 
@@ -98,9 +99,9 @@ impl DeliveryRow {
     }
 
     pub(super) fn act(&self, function: &str) -> String {
-        Address::of(format!("/act/{function}"))
-            .with("delivery_id", Some(&self.delivery_id.to_string()))
-            .into_string()
+        Link::to(format!("/act/{function}"))
+            .with("delivery_id", self.delivery_id)
+            .href()
     }
 }
 
@@ -156,15 +157,15 @@ pub(super) async fn read(
         rows.truncate(PAGE);
     }
     let address = |state: &str, window: Option<&str>| {
-        Address::of(format!("/handlers/{}", segment(handler)))
-            .with("state", Some(state))
-            .with("window", window)
+        Link::to(format!("/handlers/{handler}"))
+            .with("state", state)
+            .with("window", window.unwrap_or_default())
     };
     let kept = (state == "delivered").then_some(window);
     let next = match rows.as_ref().and_then(|rows| rows.last()) {
         Some(last) if has_more => address(state, kept)
-            .with("cursor", Some(&last.cursor(state)))
-            .into_string(),
+            .with("cursor", last.cursor(state))
+            .href(),
         _ => String::new(),
     };
     Ok(Deliveries {
@@ -173,7 +174,7 @@ pub(super) async fn read(
         rows,
         tabs: (STATES.into_iter())
             .map(|tab| Choice {
-                href: address(tab, None).into_string(),
+                href: address(tab, None).href(),
                 label: tab.to_owned(),
                 current: tab == state,
             })
@@ -181,13 +182,13 @@ pub(super) async fn read(
         windows: (WINDOWS.into_iter())
             .filter(|_| state == "delivered")
             .map(|(choice, _)| Choice {
-                href: address(state, Some(choice)).into_string(),
+                href: address(state, Some(choice)).href(),
                 label: choice.to_owned(),
                 current: choice == window,
             })
             .collect(),
         first: match cursor {
-            Some(_) => address(state, kept).into_string(),
+            Some(_) => address(state, kept).href(),
             None => String::new(),
         },
         next,
@@ -208,7 +209,7 @@ fn query(handler: &str, state: &str, interval: &str, cursor: Option<&str>) -> Vi
                 "died_at",
                 "last_error",
             ])
-            .after_row(["died_at", "delivery_id"], cursor.and_then(after_death))
+            .key_below("died_at, delivery_id", cursor.and_then(after_death))
             .order("died_at DESC, delivery_id DESC"),
         // In the order of their primary key, which begins with the event.
         "delivered" => ViewQuery::of(&views::ATTEMPTS)
@@ -221,7 +222,7 @@ fn query(handler: &str, state: &str, interval: &str, cursor: Option<&str>) -> Vi
             ])
             .is("outcome", Some(SqlArg::text(state)))
             .ids_from("event_id", Some(SqlArg::ago(interval)))
-            .after_row(["event_id", "delivery_id"], cursor.and_then(after_event))
+            .key_below("event_id, delivery_id", cursor.and_then(after_event))
             .order("event_id DESC, delivery_id DESC"),
         _ => ViewQuery::of(&views::DELIVERIES)
             .columns(&[
@@ -249,18 +250,22 @@ fn after_delivery(cursor: &str) -> Option<SqlArg> {
 }
 
 /// The time of its death and the delivery.
-pub(in super::super) fn after_death(cursor: &str) -> Option<[SqlArg; 2]> {
+pub(in super::super) fn after_death(cursor: &str) -> Option<Vec<SqlArg>> {
     let (died_at, delivery) = cursor.split_once('.')?;
     let died_at = Timestamp(died_at.parse().ok()?);
-    Some([
+    Some(vec![
         SqlArg::time(moment::exact(died_at)),
         SqlArg::number(delivery.parse().ok()?),
     ])
 }
 
-fn after_event(cursor: &str) -> Option<[SqlArg; 2]> {
+fn after_event(cursor: &str) -> Option<Vec<SqlArg>> {
     let (event, delivery) = cursor.split_once('.')?;
-    (is_id(event)).then_some([SqlArg::id(event), SqlArg::number(delivery.parse().ok()?)])
+    let event = Uuid::parse_str(event).ok()?;
+    Some(vec![
+        SqlArg::id(event),
+        SqlArg::number(delivery.parse().ok()?),
+    ])
 }
 
 #[cfg(test)]

@@ -5,9 +5,9 @@ pub(super) mod deliveries;
 mod rows;
 
 use super::{
-    address::{Address, segment},
     frame::Frame,
     handlers::if_in_time,
+    link::Link,
     page::written,
     problem::PageError,
     request::PageRequest,
@@ -81,23 +81,19 @@ struct Wave {
 
 impl HandlerPage {
     fn act(&self, function: &str) -> String {
-        Address::of(format!("/act/{function}"))
-            .with("handler", Some(&self.health.handler))
-            .into_string()
+        Link::to(format!("/act/{function}"))
+            .with("handler", &self.health.handler)
+            .href()
     }
 
     fn dead(&self) -> String {
-        Address::of("/dead")
-            .with("handler", Some(&self.health.handler))
-            .into_string()
+        Link::to("/dead")
+            .with("handler", &self.health.handler)
+            .href()
     }
 
     fn wave(&self) -> Option<[Wave; 4]> {
         self.backlog.as_ref().map(wave)
-    }
-
-    fn source(&self, name: &str) -> String {
-        format!("/sources/{}", segment(name))
     }
 
     fn is_configured(&self) -> bool {
