@@ -5,6 +5,8 @@ mod acts;
 mod events;
 mod guard;
 mod login;
+mod orders;
+mod sources;
 mod tickets;
 
 use crate::operate::HELPERS;
