@@ -2,7 +2,10 @@
 
 mod access;
 mod acts;
+mod alerts;
+mod dead_letters;
 mod guard;
+mod handlers;
 mod login;
 mod tickets;
 
