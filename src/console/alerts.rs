@@ -1,6 +1,7 @@
 //! Alerts: what Hookfast reported, whether it goes on, and what to do about it.
 
 use super::{
+    address,
     frame::Frame,
     link::{Choice, Link},
     page::written,
@@ -8,7 +9,6 @@ use super::{
     request::PageRequest,
     row::Timestamp,
     view::{
-        address,
         marks::{self, Breaks, Run},
         runbook::{self, Block, Names, Part},
         short, state,
@@ -177,7 +177,7 @@ fn facts(payload: Option<&RawValue>) -> Vec<Fact> {
                 "event_id" | "first_event_id" => Some("events"),
                 _ => None,
             };
-            let href = page.zip(address::segment(&text));
+            let href = page.zip(address::named_segment(&text));
             let href = href.map_or_else(String::new, |(page, name)| format!("/{page}/{name}"));
             Fact { name, text, href }
         })

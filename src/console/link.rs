@@ -66,11 +66,11 @@ impl Link {
         if self.parameters.is_empty() {
             return self.path.clone();
         }
-        let mut query = form_urlencoded::Serializer::new(format!("{}?", self.path));
+        let mut query = form_urlencoded::Serializer::new(String::new());
         for parameter in &self.parameters {
             query.append_pair(parameter.name, &parameter.value);
         }
-        query.finish()
+        format!("{}?{}", self.path, query.finish())
     }
 }
 

@@ -9,6 +9,7 @@
 
 mod access;
 mod acts;
+mod address;
 mod alerts;
 mod assets;
 mod dead_letters;
@@ -117,6 +118,7 @@ impl Console {
             .route("/orders/{source}", get(orders::by_parameter))
             .route("/orders/{source}/{request_id}", get(orders::by_request))
             .route("/quarantine/{id}", get(sources::quarantined))
+            .route("/quarantine/{id}/body", get(sources::quarantined_body))
             .route("/sources", get(sources::page))
             .route("/sources/{name}", get(sources::source))
             .route("/access", get(access::access))

@@ -60,7 +60,8 @@ impl Given {
                     text: "The database did not answer the commit. Before you try again, look whether the audit log has a line \
                            of it:"
                         .to_owned(),
-                    status: StatusCode::BAD_GATEWAY,
+                    // Not 502: some proxies have a page of their own for it.
+                    status: StatusCode::INTERNAL_SERVER_ERROR,
                     check,
                 });
             }

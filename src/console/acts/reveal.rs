@@ -128,7 +128,10 @@ pub(super) async fn reveal(
         .is("target", Some(SqlArg::text(event_id)))
         .from("at", Some(SqlArg::time(exact(visit.as_of))))
         .shown();
-    visit.finish().await.map_err(|_| Failure::Unknown(check))?;
+    visit
+        .finish()
+        .await
+        .map_err(|error| Failure::of_commit(error, check))?;
 
     let body = revealed.body.as_deref().unwrap_or_default();
     let body = hex::decode(body.strip_prefix("\\x").unwrap_or_default()).unwrap_or_default();
@@ -144,7 +147,10 @@ pub(super) async fn reveal(
         headers: members(revealed.headers.as_deref()),
         payload: Payload::new(&body, Shape::Pretty),
     };
-    Ok(written(&page).map_or_else(IntoResponse::into_response, |page| page))
+    Ok(match written(&page) {
+        Ok(page) => page,
+        Err(error) => error.into_response(),
+    })
 }
 
 /// The members of an object.

@@ -44,6 +44,14 @@ impl From<VisitError> for Failure {
 }
 
 impl Failure {
+    /// A commit that the server rejected changed nothing. Without an answer that is not known.
+    pub(super) fn of_commit(error: VisitError, check: String) -> Self {
+        match error {
+            VisitError::Rejected { .. } => Self::Failed(error),
+            _ => Self::Unknown(check),
+        }
+    }
+
     pub(super) fn unknown() -> Self {
         Self::Unknown(String::new())
     }
@@ -99,8 +107,10 @@ impl Form {
         let check = logged(self.act, &visit)
             .from("at", Some(SqlArg::time(exact(visit.as_of))))
             .shown();
-        visit.finish().await.map_err(|_| Failure::Unknown(check))?;
-        Ok(location)
+        match visit.finish().await {
+            Ok(()) => Ok(location),
+            Err(error) => Err(Failure::of_commit(error, check)),
+        }
     }
 
     fn check(&self, arguments: &Arguments) -> Result<(), Invalid> {

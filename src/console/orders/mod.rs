@@ -3,18 +3,19 @@
 mod cursor;
 mod order;
 mod row;
+mod shop;
 mod verdict;
 
 pub(super) use order::{by_parameter, by_request};
 
 use super::{
+    address::{self, Choice},
     frame::Frame,
     page::written,
     problem::PageError,
     request::PageRequest,
     row::Timestamp,
     view::{
-        address,
         marks::{self, Breaks, Run},
         number, short, state,
     },
@@ -58,13 +59,6 @@ struct OrdersPage {
     credit: Vec<Credit>,
     older: String,
     has_source: bool,
-}
-
-/// A tab or a segment.
-struct Choice {
-    href: String,
-    label: String,
-    current: bool,
 }
 
 /// A row of `hookfast.order_health`.
@@ -170,9 +164,11 @@ pub(super) async fn page(request: PageRequest) -> Result<Response, PageError> {
         _ => orders = visit.rows(attention(&cursor)).await?,
     }
     let health: Vec<Health> = visit.rows(ViewQuery::of(&views::ORDER_HEALTH)).await?;
-    let frame = Frame::of(&request, &mut visit, "/orders", "Orders")
-        .await?
-        .refreshed(15);
+    let mut frame = Frame::of(&request, &mut visit, "/orders", "Orders").await?;
+    // Other lists do not move under the finger.
+    if tab == "overdue" && q.is_empty() {
+        frame = frame.refreshed(15);
+    }
     visit.finish().await?;
 
     let more = cut(&mut orders).or(cut(&mut low_data));
@@ -320,8 +316,10 @@ async fn all(
     let mut orders: Vec<OrderRow> = visit
         .rows(cursor.waiting(waiting().from("placed_at", since())))
         .await?;
+    // Orders without a result have no such time, and a time in the filter leaves them out.
+    let received = since().or_else(|| Some(SqlArg::time("-infinity")));
     let more: Vec<OrderRow> = visit
-        .rows(cursor.results(results().from("received_at", since())))
+        .rows(cursor.results(results().from("received_at", received)))
         .await?;
     orders.extend(more);
     // Stable: rows of one time keep the order in which they were read.

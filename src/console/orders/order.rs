@@ -1,24 +1,25 @@
 //! One order: its path from the shop to Airalo and back, its SIMs, and whether the shop has them.
 
 use super::super::{
+    address,
     frame::Frame,
     page::written,
     problem::PageError,
     request::PageRequest,
     row::Timestamp,
     view::{
-        address,
         marks::{self, Breaks, Run, plain},
-        path::{Act, Branch, EventPath},
+        path::{Act, EventPath},
         short, state,
     },
 };
 use super::{
-    row::{COLUMNS, OrderRow, when},
-    verdict::{Facts, Has, ResultEvent, ShopHandler, Verdict},
+    row::{COLUMNS, OrderRow},
+    shop::{Delivery, Explained, acts, branch, shop_handlers},
+    verdict::{Facts, Has, ResultEvent, Verdict},
 };
 use crate::store::catalog::{functions, views};
-use crate::store::{AsVisitor, FunctionCall, SqlArg, ViewQuery, Visitor, Work};
+use crate::store::{AsVisitor, FunctionCall, SqlArg, ViewQuery, Work};
 use askama::Template;
 use axum::{
     extract::{Path, rejection::PathRejection},
@@ -71,31 +72,15 @@ struct Conflict {
     /// The SIMs that only this result has, filled in later.
     #[serde(skip)]
     iccids: Vec<String>,
-}
-
-/// A row of `hookfast.explain`.
-#[derive(Deserialize)]
-struct Explained {
-    handler: String,
-    verdict: String,
-    delivery_id: Option<i64>,
-}
-
-/// A row of `hookfast.deliveries`.
-#[derive(Deserialize)]
-struct Delivery {
-    delivery_id: i64,
-    state: String,
-    attempts: i64,
-    next_attempt_at: Option<Timestamp>,
-    ended_at: Option<Timestamp>,
-    last_error: Option<String>,
+    /// Airalo's number of the order, filled in later.
+    #[serde(skip)]
+    order_id: Option<String>,
 }
 
 impl Sim {
     /// The codes that exist. Their values are not on the page.
-    fn codes(&self) -> Vec<&'static str> {
-        [
+    fn codes(&self) -> String {
+        let codes = [
             ("QR code", &self.qrcode),
             ("address of the QR code", &self.qrcode_url),
             ("matching id", &self.matching_id),
@@ -106,8 +91,8 @@ impl Sim {
         ]
         .into_iter()
         .filter(|(_, code)| code.as_deref().is_some_and(|code| !code.is_empty()))
-        .map(|(name, _)| name)
-        .collect()
+        .map(|(name, _)| name);
+        codes.collect::<Vec<_>>().join(", ")
     }
 
     fn reveal(&self) -> String {
@@ -226,7 +211,7 @@ async fn page(
         .iter()
         .filter(|row| row.verdict != "not subscribed" && !is_projection(&row.handler))
         .collect();
-    let handlers = shop_handlers(&shop);
+    let handlers = shop_handlers(&shop, &deliveries);
     let branches = shop
         .iter()
         .map(|row| branch(row, &deliveries, &order, &visitor, now))
@@ -242,8 +227,10 @@ async fn page(
         shop: &handlers,
         now,
     };
-    let is_unfinished =
-        order.is_unfinished() || handlers.iter().any(|handler| handler.has == Has::NotYet);
+    let is_unfinished = order.is_unfinished()
+        || handlers
+            .iter()
+            .any(|handler| matches!(handler.has, Has::NotYet | Has::Retrying));
     let (verdict, ticket) = (facts.verdict(), facts.ticket());
     let path = EventPath {
         steps: facts.steps(),
@@ -335,8 +322,10 @@ async fn conflicts(
         .limit(20);
     let mut conflicts: Vec<Conflict> = visit.rows(query).await?;
     for conflict in &mut conflicts {
-        let of_conflict = sims.iter().filter(|sim| sim.event_id == conflict.event_id);
-        conflict.iccids = of_conflict.map(|sim| sim.iccid.clone()).collect();
+        for sim in sims.iter().filter(|sim| sim.event_id == conflict.event_id) {
+            conflict.iccids.push(sim.iccid.clone());
+            conflict.order_id = sim.order_id.clone();
+        }
     }
     Ok(conflicts)
 }
@@ -375,118 +364,6 @@ async fn result(
     Ok((event, explained, deliveries))
 }
 
-fn has(verdict: &str) -> Has {
-    match verdict {
-        "delivered" => Has::Yes,
-        "pending" => Has::NotYet,
-        "dead" => Has::Failed,
-        _ => Has::NotSent,
-    }
-}
-
-/// Each handler once. It has the result if any of its deliveries ended well.
-fn shop_handlers(explained: &[&Explained]) -> Vec<ShopHandler> {
-    let mut handlers: Vec<ShopHandler> = Vec::new();
-    for row in explained {
-        let has = has(&row.verdict);
-        match handlers.last_mut() {
-            Some(last) if last.name == row.handler => {
-                if last.has != Has::Yes {
-                    last.has = has;
-                }
-            }
-            _ => handlers.push(ShopHandler {
-                name: row.handler.clone(),
-                has,
-            }),
-        }
-    }
-    handlers
-}
-
-fn branch(
-    row: &Explained,
-    deliveries: &[Delivery],
-    order: &OrderRow,
-    visitor: &Visitor,
-    now: Timestamp,
-) -> Branch {
-    let delivery = deliveries
-        .iter()
-        .find(|delivery| Some(delivery.delivery_id) == row.delivery_id);
-    let word = match row.verdict.as_str() {
-        "delivered" => "has it",
-        "pending" => "not yet",
-        "dead" => "failed",
-        "filtered" => "filtered out",
-        "discarded" => "given up",
-        "retired" => "no longer in use",
-        _ => "not told",
-    };
-    let state = delivery.map_or(row.verdict.as_str(), |delivery| &delivery.state);
-    let event_id = order.event_id.as_deref().unwrap_or_default();
-    let act = match delivery {
-        Some(delivery) if row.verdict == "dead" && visitor.may(&functions::RETRY) => Some(Act {
-            label: "Try again".to_owned(),
-            href: address::act(
-                "retry",
-                &[("delivery_id", &delivery.delivery_id.to_string())],
-            ),
-            is_primary: true,
-        }),
-        _ if row.verdict != "pending" && visitor.may(&functions::REPLAY) => Some(Act {
-            label: "Send again".to_owned(),
-            href: address::act(
-                "replay",
-                &[("event_id", event_id), ("handler", &row.handler)],
-            ),
-            is_primary: ["dead", "not routed", "subscribed later"].contains(&row.verdict.as_str()),
-        }),
-        _ => None,
-    };
-    Branch {
-        href: address::segment(&row.handler).map_or_else(
-            || "/handlers".to_owned(),
-            |name| format!("/handlers/{name}"),
-        ),
-        handler: row.handler.clone(),
-        kind: state::kind(state),
-        word: word.to_owned(),
-        why: why(row, delivery, now),
-        act,
-    }
-}
-
-/// Since when, after how many attempts, and why not.
-fn why(row: &Explained, delivery: Option<&Delivery>, now: Timestamp) -> String {
-    let Some(delivery) = delivery else {
-        return match row.verdict.as_str() {
-            "subscribed later" => "it was added after this result arrived",
-            "retired" => "it is no longer in use",
-            _ => "",
-        }
-        .to_owned();
-    };
-    let mut parts = Vec::new();
-    parts.extend(delivery.ended_at.map(|at| when(at, now)));
-    parts.push(match delivery.attempts {
-        0 => "not tried yet".to_owned(),
-        1 => "tried once".to_owned(),
-        more => format!("tried {more} times"),
-    });
-    if let Some(next) = delivery.next_attempt_at.filter(|next| next.0 < i64::MAX) {
-        parts.push(format!("next {}", next.age(now)));
-    }
-    if let Some(error) = delivery
-        .last_error
-        .as_deref()
-        .filter(|_| row.verdict != "delivered")
-    {
-        parts.push(plain(&short::middle(error, 120)));
-    }
-    parts.join(" · ")
-}
-
 fn details(order: &OrderRow) -> Vec<(&'static str, String)> {
     let text = |text: &Option<String>| text.as_deref().map(plain).unwrap_or_default();
     let number = |number: &Option<Box<serde_json::value::RawValue>>| {
@@ -507,74 +384,4 @@ fn details(order: &OrderRow) -> Vec<(&'static str, String)> {
     .into_iter()
     .filter(|(_, value)| !value.is_empty())
     .collect()
-}
-
-/// What can be done about an order without a result.
-fn acts(order: &OrderRow, visitor: &Visitor) -> Vec<Act> {
-    let Some(description) = order
-        .description
-        .as_deref()
-        .filter(|_| order.is_unfinished())
-    else {
-        return Vec::new();
-    };
-    let parameters = [("description", description), ("source", &order.source)];
-    let mut acts = Vec::new();
-    if visitor.may(&functions::AIRALO_CHECK_ORDER) {
-        acts.push(Act {
-            label: "Look in Airalo's list now".to_owned(),
-            href: address::act("airalo_check_order", &parameters),
-            is_primary: true,
-        });
-    }
-    if visitor.may(&functions::AIRALO_FORGET_ORDER) {
-        acts.push(Act {
-            label: "Forget this order".to_owned(),
-            href: address::act("airalo_forget_order", &parameters),
-            is_primary: false,
-        });
-    }
-    acts
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn explained(handler: &str, verdict: &str) -> Explained {
-        Explained {
-            handler: handler.to_owned(),
-            verdict: verdict.to_owned(),
-            delivery_id: Some(7),
-        }
-    }
-
-    #[test]
-    fn a_handler_that_got_it_once_has_it() {
-        let rows = [
-            explained("books", "pending"),
-            explained("shop", "dead"),
-            explained("shop", "delivered"),
-            explained("shop", "dead"),
-        ];
-        let handlers = shop_handlers(&rows.iter().collect::<Vec<_>>());
-        let has: Vec<_> = handlers.iter().map(|handler| handler.has).collect();
-        assert_eq!(has, [Has::NotYet, Has::Yes]);
-    }
-
-    #[test]
-    fn a_branch_says_how_often_and_why_not() {
-        let delivery = Delivery {
-            delivery_id: 7,
-            state: "retrying".to_owned(),
-            attempts: 3,
-            next_attempt_at: Some(Timestamp(240_000_000)),
-            ended_at: None,
-            last_error: Some("502 \u{202e}".to_owned()),
-        };
-        assert_eq!(
-            why(&explained("shop", "pending"), Some(&delivery), Timestamp(0)),
-            "tried 3 times · next in 4 min · 502 [U+202E]"
-        );
-    }
 }

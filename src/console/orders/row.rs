@@ -1,8 +1,9 @@
 //! An order in plain words, for people who know orders and eSIMs and not Hookfast.
 
 use super::super::{
+    address,
     row::Timestamp,
-    view::{address, marks::plain, short, time},
+    view::{marks::plain, short, time},
 };
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -59,10 +60,10 @@ pub(super) struct OrderRow {
 impl OrderRow {
     /// Its page.
     pub(super) fn address(&self) -> String {
-        let source = address::segment(&self.source).unwrap_or_default();
+        let source = address::named_segment(&self.source).unwrap_or_default();
         let path = format!("/orders/{source}");
         let request_id = self.request_id.as_deref().unwrap_or_default();
-        if let Some(request_id) = address::segment(request_id) {
+        if let Some(request_id) = address::named_segment(request_id) {
             return format!("{path}/{request_id}");
         }
         let by = match (&self.description, &self.order_id) {

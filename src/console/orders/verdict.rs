@@ -25,6 +25,8 @@ pub(super) struct ShopHandler {
 pub(super) enum Has {
     Yes,
     NotYet,
+    /// It rejected the result, or was not reached, and Hookfast tries again.
+    Retrying,
     /// It was tried, and it is not tried again.
     Failed,
     /// It was never sent, or somebody ended it.
@@ -175,6 +177,13 @@ impl Facts<'_> {
                 format!("Find out what {names} answers, and send it again."),
             );
         }
+        if let Some(names) = of(Has::Retrying) {
+            return Verdict::new(
+                "warning",
+                format!("{what}. We are late: {names} does not take it. Hookfast tries again."),
+                format!("Nothing is lost. The reason is beside {names}."),
+            );
+        }
         if let Some(names) = of(Has::NotYet) {
             let moment = self.now.0 - self.event.map_or(self.now.0, |event| event.received_at.0);
             return if moment < 60_000_000 {
@@ -186,10 +195,8 @@ impl Facts<'_> {
             } else {
                 Verdict::new(
                     "warning",
-                    format!(
-                        "{what}. We are late: {names} does not have it yet. Hookfast tries again."
-                    ),
-                    format!("Nothing is lost. See why {names} does not take it."),
+                    format!("{what}. We are late: {names} does not have it yet."),
+                    format!("Nothing is lost. See on the page of {names} whether it works."),
                 )
             };
         }
@@ -273,21 +280,29 @@ impl Facts<'_> {
     pub(super) fn ticket(&self) -> [String; 4] {
         let (order, now) = (self.order, self.now);
         let utc = |at: Timestamp| format!("{} UTC", &time::full(at.0)[..16]);
-        let mut which = format!("Order “{}”", order.plain_name());
-        if let Some(request_id) = &order.request_id {
-            which += &format!(", request {}", plain(request_id));
-        }
-        if let Some(order_id) = &order.order_id {
-            which += &format!(", Airalo's order {}", plain(order_id));
-        }
-        which += &match (order.placed_at, order.ordered_at) {
-            (Some(at), _) | (None, Some(at)) => format!(", was placed at {}.", utc(at)),
-            (None, None) => " has no recorded time.".to_owned(),
+        let ids: Vec<_> = [
+            ("request", &order.request_id),
+            ("Airalo's order", &order.order_id),
+        ]
+        .into_iter()
+        .filter_map(|(name, id)| Some(format!("{name} {}", plain(id.as_deref()?))))
+        .collect();
+        let ids = match ids.as_slice() {
+            [] => String::new(),
+            some => format!(" ({})", some.join(", ")),
         };
+        let which = format!(
+            "Order “{}”{ids} {}.",
+            order.plain_name(),
+            match (order.placed_at, order.ordered_at) {
+                (Some(at), _) | (None, Some(at)) => format!("was placed at {}", utc(at)),
+                (None, None) => "has no recorded time".to_owned(),
+            }
+        );
         let due = match (order.expected_by, order.late(now)) {
-            (Some(at), Some(late)) => format!("due at {}, {late}", utc(at)),
-            (Some(at), None) => format!("due by {}", utc(at)),
-            (None, _) => "without a time".to_owned(),
+            (Some(at), Some(late)) => format!("was due at {} ({late})", utc(at)),
+            (Some(at), None) => format!("is due by {}", utc(at)),
+            (None, _) => "has no due time".to_owned(),
         };
         let airalo = match (order.state.as_str(), order.received_at, &order.reason) {
             ("completed", Some(at), _) => {
@@ -302,9 +317,9 @@ impl Facts<'_> {
             }
             (_, Some(at), None) => format!("Airalo refused it at {} without a reason.", utc(at)),
             ("unknown", None, _) => {
-                format!("It is not known whether Airalo accepted it; the eSIM is {due}.")
+                format!("It is not known whether Airalo accepted it; the eSIM {due}.")
             }
-            (_, None, _) => format!("Airalo accepted it and has sent no eSIM yet, which is {due}."),
+            (_, None, _) => format!("Airalo accepted it and has sent no eSIM yet, which {due}."),
         };
         let shop = match (order.received_at, self.event, self.shop) {
             (None, ..) => "The shop has nothing, since there is no result.".to_owned(),
@@ -314,8 +329,9 @@ impl Facts<'_> {
                 let parts = shop.iter().map(|handler| {
                     let has = match handler.has {
                         Has::Yes => "has it",
-                        Has::NotYet => "does not have it yet and is tried again",
-                        Has::Failed => "does not have it and is not tried again",
+                        Has::NotYet => "does not have it yet",
+                        Has::Retrying => "does not take it, and Hookfast tries again",
+                        Has::Failed => "does not have it, and nobody tries again",
                         Has::NotSent => "was not told",
                     };
                     format!("{} {has}", handler.name)
@@ -455,8 +471,8 @@ mod tests {
         assert_eq!(
             facts.ticket(),
             [
-                "Order “order[U+000A]4711[U+202E]”, request 3NhR3gKm, was placed at 2026-11-28 12:03 UTC.",
-                "Airalo accepted it and has sent no eSIM yet, which is due at 2026-11-28 12:07 UTC, 30 min late.",
+                "Order “order[U+000A]4711[U+202E]” (request 3NhR3gKm) was placed at 2026-11-28 12:03 UTC.",
+                "Airalo accepted it and has sent no eSIM yet, which was due at 2026-11-28 12:07 UTC (30 min late).",
                 "The shop has nothing, since there is no result.",
                 "As of 2026-11-28 12:37 UTC; the last check in Airalo's list said: Airalo has order 7, in state 'pending'.",
             ]

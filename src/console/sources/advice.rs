@@ -18,7 +18,7 @@ const fn advice(words: &'static str, meaning: &'static str, todo: &'static str) 
 }
 
 /// What a reason means, also one of a later version.
-pub(super) fn of(reason: &str) -> Advice {
+pub(super) fn for_reason(reason: &str) -> Advice {
     match reason {
         "wrong_signature" => advice(
             "wrong signature",
@@ -96,7 +96,7 @@ pub(super) fn last_result(result: &str) -> String {
         "refused_by_the_database" => {
             "it was verified, but the database cannot store its text".to_owned()
         }
-        reason => match of(reason) {
+        reason => match for_reason(reason) {
             known if known.words != "another reason" => format!("{} again", known.words),
             _ => reason.replace('_', " "),
         },
@@ -111,11 +111,11 @@ mod tests {
     #[test]
     fn each_reason_has_advice() {
         for reason in REJECTIONS {
-            let advice = of(reason);
+            let advice = for_reason(reason);
             assert_ne!(advice.words, "another reason", "{reason}");
             assert!(!advice.meaning.is_empty() && !advice.todo.is_empty());
         }
-        assert_eq!(of("of a later version").words, "another reason");
+        assert_eq!(for_reason("of a later version").words, "another reason");
     }
 
     #[test]

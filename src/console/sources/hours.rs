@@ -52,7 +52,11 @@ impl Counts {
     /// `12 wrong signature, 1 body too large`
     fn reasons(&self) -> String {
         let reasons = self.rejected.iter().map(|(reason, count)| {
-            format!("{} {}", number::grouped(*count), advice::of(reason).words)
+            format!(
+                "{} {}",
+                number::grouped(*count),
+                advice::for_reason(reason).words
+            )
         });
         reasons.collect::<Vec<_>>().join(", ")
     }

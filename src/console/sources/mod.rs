@@ -5,15 +5,19 @@ mod hours;
 mod quarantined;
 mod source;
 
-pub(super) use {quarantined::page as quarantined, source::page as source};
+pub(super) use {
+    quarantined::{download as quarantined_body, page as quarantined},
+    source::page as source,
+};
 
 use super::{
+    address,
     frame::Frame,
     page::written,
     problem::PageError,
     request::PageRequest,
     row::{Span, Timestamp},
-    view::{address, number, state, time},
+    view::{number, state, time},
 };
 use crate::store::catalog::views;
 use crate::store::{ViewQuery, Work};
@@ -80,7 +84,7 @@ struct Verdict {
 
 impl HealthRow {
     fn address(&self) -> String {
-        address::segment(&self.source).map_or_else(
+        address::named_segment(&self.source).map_or_else(
             || "/sources".to_owned(),
             |source| format!("/sources/{source}"),
         )
@@ -112,7 +116,11 @@ impl HealthRow {
     /// `12 wrong signature, 1 body too large`
     fn reasons(&self) -> String {
         let reasons = self.rejects_by_reason.iter().map(|(reason, count)| {
-            format!("{} {}", number::grouped(*count), advice::of(reason).words)
+            format!(
+                "{} {}",
+                number::grouped(*count),
+                advice::for_reason(reason).words
+            )
         });
         reasons.collect::<Vec<_>>().join(", ")
     }
@@ -126,7 +134,7 @@ impl HealthRow {
             .rejects_by_reason
             .iter()
             .max_by_key(|(_, count)| **count)
-            .map(|(reason, _)| advice::of(reason));
+            .map(|(reason, _)| advice::for_reason(reason));
         let todo = |otherwise: &str| {
             worst.map_or_else(|| otherwise.to_owned(), |advice| advice.todo.to_owned())
         };
@@ -286,7 +294,7 @@ mod tests {
             "{}",
             verdict.sentence
         );
-        assert_eq!(verdict.todo, advice::of("wrong_signature").todo);
+        assert_eq!(verdict.todo, advice::for_reason("wrong_signature").todo);
     }
 
     #[test]

@@ -1,13 +1,13 @@
 //! One quarantined request: why it failed and what to do, and what it contains.
 
 use super::super::{
+    address,
     frame::Frame,
     page::written,
     problem::PageError,
     request::PageRequest,
     row::Timestamp,
     view::{
-        address,
         marks::{self, Breaks, Run},
         number,
         path::{EventPath, Reached, Step},
@@ -18,11 +18,12 @@ use super::super::{
 use super::advice::{self, Advice};
 use crate::domain::header_values;
 use crate::store::catalog::{functions, views};
-use crate::store::{SqlArg, ViewQuery, Visitor, Work};
+use crate::store::{AsVisitor, SqlArg, ViewQuery, Visitor, Work};
 use askama::Template;
 use axum::{
     extract::{Path, rejection::PathRejection},
-    response::Response,
+    http::header,
+    response::{IntoResponse, Response},
 };
 use serde::Deserialize;
 use serde_json::Value;
@@ -79,7 +80,7 @@ struct Quarantined {
 
 impl Quarantined {
     fn source_address(&self) -> String {
-        address::segment(&self.source).map_or_else(
+        address::named_segment(&self.source).map_or_else(
             || "/sources".to_owned(),
             |source| format!("/sources/{source}"),
         )
@@ -140,12 +141,7 @@ pub(in super::super) async fn page(
     path: Result<Path<String>, PathRejection>,
     request: PageRequest,
 ) -> Result<Response, PageError> {
-    let id = path.ok().and_then(|Path(id)| id.parse::<i64>().ok());
-    let Some(id) = id else {
-        return Err(PageError::Missing(
-            "The address of a quarantined request ends with its number.".to_owned(),
-        ));
-    };
+    let id = number_of(path)?;
     let shape = match request.parameter("body").as_deref() {
         None | Some("pretty") => Shape::Pretty,
         Some("raw") => Shape::Raw,
@@ -157,14 +153,7 @@ pub(in super::super) async fn page(
         }
     };
     let mut visit = request.visit(Work::Page).await?;
-    let query = ViewQuery::of(&views::QUARANTINE).is("quarantine_id", Some(SqlArg::number(id)));
-    let found: Option<Quarantined> = visit.rows(query).await?.pop();
-    let Some(row) = found else {
-        return Err(PageError::Missing(format!(
-            "The quarantine has no request {id}. It became an event, was discarded, or made room for a newer one. Events that \
-             came out of the quarantine have the origin “quarantine”."
-        )));
-    };
+    let row = find(&mut visit, id).await?;
     let title = format!("Quarantined request {id}");
     let mut frame = Frame::of(&request, &mut visit, "/sources", title).await?;
     if row.requested_action.is_some() {
@@ -172,7 +161,7 @@ pub(in super::super) async fn page(
     }
     let acts = acts(&row, &visit.visitor);
     visit.finish().await?;
-    let advice = advice::of(&row.reason);
+    let advice = advice::for_reason(&row.reason);
     let body = row.body.as_deref().map(bytes);
     let headers = row.headers.iter().flatten();
     written(&QuarantinedPage {
@@ -186,6 +175,48 @@ pub(in super::super) async fn page(
         acts,
         request: row,
         frame,
+    })
+}
+
+/// The body as a file. A browser shows none of it.
+pub(in super::super) async fn download(
+    path: Result<Path<String>, PathRejection>,
+    request: PageRequest,
+) -> Result<Response, PageError> {
+    let id = number_of(path)?;
+    let mut visit = request.visit(Work::Page).await?;
+    let row = find(&mut visit, id).await?;
+    visit.finish().await?;
+    let Some(body) = row.body else {
+        return Err(PageError::Missing(format!(
+            "The body of the quarantined request {id} is hidden from readers. An operator can download it."
+        )));
+    };
+    let headers = [
+        (header::CONTENT_TYPE, "application/octet-stream".to_owned()),
+        (
+            header::CONTENT_DISPOSITION,
+            format!("attachment; filename=\"quarantined-{id}.body\""),
+        ),
+    ];
+    Ok((headers, bytes(&body)).into_response())
+}
+
+fn number_of(path: Result<Path<String>, PathRejection>) -> Result<i64, PageError> {
+    let id = path.ok().and_then(|Path(id)| id.parse().ok());
+    id.ok_or_else(|| {
+        PageError::Missing("The address of a quarantined request has its number.".to_owned())
+    })
+}
+
+async fn find(visit: &mut AsVisitor, id: i64) -> Result<Quarantined, PageError> {
+    let query = ViewQuery::of(&views::QUARANTINE).is("quarantine_id", Some(SqlArg::number(id)));
+    let found: Option<Quarantined> = visit.rows(query).await?.pop();
+    found.ok_or_else(|| {
+        PageError::Missing(format!(
+            "The quarantine has no request {id}. It became an event, was discarded, or made room for a newer one. Events \
+             that came out of the quarantine have the origin “quarantine”."
+        ))
     })
 }
 

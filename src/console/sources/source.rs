@@ -1,13 +1,13 @@
 //! One source: its health and what to do, its last 24 hours, its secrets, and its quarantine.
 
 use super::super::{
+    address,
     frame::Frame,
     page::written,
     problem::PageError,
     request::PageRequest,
     row::Timestamp,
     view::{
-        address,
         marks::{self, Breaks, Run},
         number, short,
     },
@@ -89,17 +89,17 @@ struct Quarantined {
 
 impl Group {
     fn words(&self) -> &'static str {
-        advice::of(&self.reason).words
+        advice::for_reason(&self.reason).words
     }
 
     fn meaning(&self) -> &'static str {
-        advice::of(&self.reason).meaning
+        advice::for_reason(&self.reason).meaning
     }
 }
 
 impl Quarantined {
     fn words(&self) -> &'static str {
-        advice::of(&self.reason).words
+        advice::for_reason(&self.reason).words
     }
 
     fn size(&self) -> String {

@@ -5,7 +5,6 @@
 //! `HtmlSafe`: their output is escaped already, and `{{ strip }}` needs no filter that turns
 //! escaping off.
 
-pub(crate) mod address;
 pub(crate) mod json_text;
 pub(crate) mod marks;
 pub(crate) mod number;

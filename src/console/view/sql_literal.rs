@@ -36,12 +36,6 @@ pub(crate) fn bytes(bytes: &[u8]) -> String {
     format!("decode('{}', 'hex')", hex::encode(bytes))
 }
 
-/// A list of texts, for `= ANY (…)`. The type is named, since an empty array has none.
-pub(crate) fn texts<'a>(items: impl IntoIterator<Item = &'a str>) -> Option<String> {
-    let literals: Option<Vec<_>> = items.into_iter().map(text).collect();
-    Some(format!("ARRAY[{}]::text[]", literals?.join(", ")))
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;

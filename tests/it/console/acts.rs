@@ -1,6 +1,10 @@
 //! Acts: who may do them, what they change, and what the pages say.
 
 use super::{Site, asks_to_log_in, hidden, run, text};
+use crate::support::{
+    tcp_proxy::TcpProxy,
+    world::{Handler, World},
+};
 use hookfast::internals::store::catalog::{Caller, Function, functions};
 use std::collections::HashMap;
 
@@ -458,4 +462,70 @@ async fn an_act_is_bounded_to_what_the_preview_showed() {
     };
     assert!(tally("4", "delivered") && tally("1", "dead"), "{done}");
     assert!(!done.contains("data-refresh"), "nothing is pending");
+}
+
+/// The page says that it is not known, and the statement shows that it was done.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_act_whose_commit_is_not_answered_is_not_called_a_failure() {
+    let shop = Handler::new("shop", "http", "{*}");
+    let world = World::builder().handlers([shop]).build().await;
+    let proxy = TcpProxy::start(world.url()).await;
+    let site = Site::behind(&proxy, world).await;
+    let operator = site.visitor("mira", &site.operator).await;
+    assert_eq!(operator.get("/access").await.status, 200);
+    let broken = proxy.lose_answer_to(b"COMMIT");
+    let fields = [("handler", "shop"), ("why", "deploying"), ("form", "f")];
+    let answer = operator.post("/act/pause_handler", &fields).await;
+    broken.await.expect("the answer is lost");
+    let page = text(&answer);
+    assert_eq!(answer.status, 500, "{page}");
+    assert!(
+        page.contains("It is not known whether this was done"),
+        "{page}"
+    );
+    let shown = page.split_once("<pre>SELECT * FROM hookfast.audit_log");
+    let (_, statement) = shown.expect("a statement to check");
+    let (statement, _) = statement.split_once(";</pre>").expect("its end");
+    let statement = statement.replace("&#39;", "'").replace("&#62;", ">");
+    let found = format!("(SELECT count(*) FROM (SELECT * FROM hookfast.audit_log{statement}) x)");
+    assert_eq!(site.text(&found).await, "1", "{statement}");
+}
+
+/// What a person writes is a value, whatever it looks like.
+#[tokio::test(flavor = "multi_thread")]
+async fn hostile_values_are_values() {
+    let site = site().await;
+    let operator = site.visitor("mira", &site.operator).await;
+    let owner = site.text("current_user").await;
+    let why = format!(
+        "'); SELECT set_config('role', '{owner}', false); -- $1 <script>alert(1)</script> \\ \u{202e}"
+    );
+    let answer = operator
+        .post("/act/pause_handler", &[("handler", "shop"), ("why", &why)])
+        .await;
+    assert_eq!(answer.status, 303, "{}", text(&answer));
+    let logged = "(SELECT details->>'why' FROM hookfast.audit_log WHERE action = 'handler.paused')";
+    assert_eq!(site.text(logged).await, why);
+    for (name, value) in [
+        ("handler", why.as_str()),
+        ("type", &why),
+        ("error", &why),
+        ("payload", &why),
+        ("died_after", &why),
+        ("max_attempts", &why),
+        ("why", &why),
+    ] {
+        let query = super::form(&[(name, value)]);
+        let page = operator.get(&format!("/act/retry_all?{query}")).await;
+        assert!(
+            [200, 404, 422].contains(&page.status),
+            "{name}: {}",
+            page.status
+        );
+        assert!(!text(&page).contains("<script>alert"), "{name}");
+    }
+    let done = operator
+        .get(answer.header("location").expect("a page"))
+        .await;
+    assert!(!text(&done).contains("<script>alert"));
 }

@@ -4,6 +4,7 @@ mod access;
 mod acts;
 mod alerts;
 mod dead_letters;
+mod events;
 mod guard;
 mod handlers;
 mod login;
@@ -12,6 +13,7 @@ mod tickets;
 use crate::operate::HELPERS;
 use crate::support::{
     raw_http::{Answer, Client},
+    tcp_proxy::TcpProxy,
     world::{Handler, Source, World},
 };
 use hookfast::{
@@ -88,10 +90,16 @@ impl Site {
             .build()
             .await;
         world.execute(HELPERS).await;
-        Self::of(world).await
+        Self::of(world, None).await
     }
 
-    async fn of(world: World) -> Self {
+    /// The console reaches its database through this proxy.
+    pub(crate) async fn behind(proxy: &TcpProxy, world: World) -> Self {
+        world.execute(HELPERS).await;
+        Self::of(world, Some(proxy)).await
+    }
+
+    async fn of(world: World, proxy: Option<&TcpProxy>) -> Self {
         let name = world.text("current_database()").await;
         let role = |kind: &str| format!("{kind}_of_{name}");
         let (reader, support, operator, console, login) = (
@@ -129,7 +137,12 @@ impl Site {
             url: None,
             is_development: false,
         };
-        let database = site.url_of(&site.login).parse().expect("a URL");
+        let mut url = url::Url::parse(&site.url_of(&site.login)).expect("a URL");
+        if let Some(proxy) = proxy {
+            let port = url::Url::parse(proxy.url()).expect("a URL").port();
+            url.set_port(port).expect("a URL with a host");
+        }
+        let database = url.as_str().parse().expect("a URL");
         tokio::spawn(Console::new(&database, settings).serve(listener, stop));
         site
     }

@@ -258,7 +258,6 @@ pub(super) const ACTS: [Act; 13] = [
         action: "quarantine.discarded",
         page: "/sources",
         back: Some("source"),
-        ..DEFAULT
     },
     Act {
         function: &functions::AIRALO_CHECK_ORDER,
