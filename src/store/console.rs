@@ -4,7 +4,9 @@
 //! typed is sent as a parameter.
 
 use super::catalog::{Caller, Function, View};
-use super::{Connection, Database, Role, StoreError, connect::MARGIN, error::within};
+use super::{
+    Connection, Database, Role, StoreError, connect::MARGIN, error::within, literal::quoted,
+};
 use serde_json::{Value, value::RawValue};
 use sqlx::{AssertSqlSafe, postgres::PgDatabaseError, types::Json};
 use std::{borrow::Cow, collections::BTreeMap, fmt::Write, time::Duration};
@@ -162,16 +164,6 @@ impl SqlStatement {
             shown = shown.replace(&bind.place(n + 1), &bind.literal());
         }
         shown + ";"
-    }
-}
-
-/// A text as a literal of SQL.
-fn quoted(text: &str) -> String {
-    let doubled = text.replace('\'', "''");
-    if doubled.contains('\\') {
-        format!("E'{}'", doubled.replace('\\', "\\\\"))
-    } else {
-        format!("'{doubled}'")
     }
 }
 

@@ -23,6 +23,7 @@ mod indexes;
 mod ingest;
 mod inspect;
 mod lease;
+mod literal;
 mod locks;
 mod migrate;
 mod notify;

@@ -182,7 +182,7 @@ async fn live(
             let rows: Vec<Row> = visit.rows(subject.row(key)).await?;
             Ok(of_rows(&rows, &subject, sees_all))
         }
-        Proof::Quarantine => quarantined(visit, act, arguments, sees_all).await,
+        Proof::Quarantine(subject) => quarantined(visit, &subject, arguments, sees_all).await,
         Proof::Handlers => {
             #[derive(Deserialize)]
             struct Handler {
@@ -257,13 +257,10 @@ fn of_rows(rows: &[Row], subject: &Subject, sees_all: bool) -> Live {
 /// What became of quarantined requests. One that became an event is not in quarantine any more.
 async fn quarantined(
     visit: &mut AsVisitor,
-    act: &Act,
+    subject: &Subject,
     arguments: &Arguments,
     sees_all: bool,
 ) -> Result<Live, PageError> {
-    let Some(subject) = act.subject else {
-        return Ok(Live::default());
-    };
     let query = match arguments.get("quarantine_id") {
         Some(id) => subject.row(id),
         None => subject
@@ -292,7 +289,7 @@ async fn quarantined(
         followed,
         tallies: tallies(words.iter().map(String::as_str)),
         rows: match rows.as_slice() {
-            [one] => vec![one.cells(&subject, sees_all)],
+            [one] => vec![one.cells(subject, sees_all)],
             _ => Vec::new(),
         },
         is_moving: is_pending,

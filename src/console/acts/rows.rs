@@ -72,6 +72,11 @@ impl Cell {
         }
     }
 
+    /// Text of strangers can be long.
+    pub(super) fn is_long(&self) -> bool {
+        ["Last error", "Idempotency key"].contains(&self.label.as_str())
+    }
+
     pub(super) fn is_id(&self) -> bool {
         self.kind == CellKind::Id
     }

@@ -95,8 +95,8 @@ impl Facts<'_> {
 
     /// Airalo accepted the order and no result is here: it did not send one, or we rejected it.
     fn overdue(&self, late: &str) -> Verdict {
-        let ask = "If Airalo's list still has no result after an hour, ask Airalo with the request id. Do not order again \
-                   before: you may pay twice.";
+        let ask = "If Airalo's list still has no result after an hour, ask Airalo with the request id. Until Airalo \
+                   answers, do not order again: you may pay twice.";
         let Some(source) = self.source else {
             return Verdict::new("critical", format!("Airalo is silent: {late}."), ask);
         };

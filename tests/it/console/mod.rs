@@ -8,6 +8,8 @@ mod events;
 mod guard;
 mod handlers;
 mod login;
+mod orders;
+mod sources;
 mod tickets;
 
 use crate::operate::HELPERS;

@@ -3,7 +3,7 @@
 use super::{Act, Answer, Bulk, PENDING, Proof, Subject, Typed, Undo};
 use crate::store::catalog::{functions, views};
 
-pub(super) const LETTER: Subject = Subject {
+const LETTER: Subject = Subject {
     view: &views::DEAD_LETTERS,
     key: "delivery_id",
     columns: &[
@@ -19,7 +19,13 @@ pub(super) const LETTER: Subject = Subject {
     states: None,
 };
 
-pub(super) const DELIVERY: Subject = Subject {
+/// What fits into a table of samples.
+const LETTERS: Subject = Subject {
+    columns: &["delivery_id", "event_id", "type", "last_error", "died_at"],
+    ..LETTER
+};
+
+const DELIVERY: Subject = Subject {
     view: &views::DELIVERIES,
     key: "delivery_id",
     columns: &[
@@ -58,6 +64,17 @@ pub(super) const EVENT: Subject = Subject {
         "erased_at",
     ],
     states: None,
+};
+
+pub(super) const EVENTS: Subject = Subject {
+    columns: &[
+        "event_id",
+        "source",
+        "type",
+        "idempotency_key",
+        "received_at",
+    ],
+    ..EVENT
 };
 
 const HANDLER: Subject = Subject {
@@ -145,7 +162,7 @@ pub(super) const ACTS: [Act; 16] = [
         undo: Undo::By("They can be discarded before their next attempt."),
         typed: Typed::Number,
         answer: bulk("dead letter", "dead letters", Some("died_before")),
-        subject: Some(LETTER),
+        subject: Some(LETTERS),
         proof: Proof::Deliveries,
         action: "deliveries.retried",
         page: "/dead",
@@ -177,7 +194,7 @@ pub(super) const ACTS: [Act; 16] = [
         undo: Undo::Never,
         typed: Typed::Number,
         answer: bulk("dead letter", "dead letters", Some("died_before")),
-        subject: Some(LETTER),
+        subject: Some(LETTERS),
         proof: Proof::Deliveries,
         action: "deliveries.discarded",
         page: "/dead",
@@ -241,7 +258,7 @@ pub(super) const ACTS: [Act; 16] = [
         ),
         typed: Typed::Number,
         answer: bulk("event", "events", Some("received_before")),
-        subject: Some(EVENT),
+        subject: Some(EVENTS),
         proof: Proof::Row(REPLAY),
         action: "replay.started",
         page: "/events",

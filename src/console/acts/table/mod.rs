@@ -101,7 +101,7 @@ pub(crate) enum Proof {
     /// The states of the deliveries that were changed.
     Deliveries,
     /// What became of quarantined requests.
-    Quarantine,
+    Quarantine(Subject),
     /// The row that the act changed, if its view still has it.
     Row(Subject),
     /// The states of all handlers.
@@ -229,7 +229,7 @@ mod tests {
     fn columns_and_parameters_are_those_of_the_catalogue() {
         for act in all() {
             let mut subjects: Vec<_> = act.subject.into_iter().collect();
-            if let Proof::Row(row) = act.proof {
+            if let Proof::Row(row) | Proof::Quarantine(row) = act.proof {
                 subjects.push(row);
             }
             for subject in subjects {

@@ -1,6 +1,9 @@
 //! Acts on payloads, conflicts, quarantined requests, orders, sources and access.
 
-use super::{Act, Answer, Bulk, Proof, Subject, Typed, Undo, deliveries::EVENT};
+use super::{
+    Act, Answer, Bulk, Proof, Subject, Typed, Undo,
+    deliveries::{EVENT, EVENTS},
+};
 use crate::store::catalog::{functions, views};
 
 const QUARANTINED: Subject = Subject {
@@ -19,6 +22,12 @@ const QUARANTINED: Subject = Subject {
         "is_excerpt",
     ],
     states: None,
+};
+
+/// What fits into a table of samples.
+const QUARANTINED_SAMPLE: Subject = Subject {
+    columns: &["quarantine_id", "source", "reason", "count", "last_at"],
+    ..QUARANTINED
 };
 
 const CONFLICT: Subject = Subject {
@@ -190,7 +199,7 @@ pub(super) const ACTS: [Act; 13] = [
         undo: Undo::Never,
         typed: Typed::Number,
         answer: bulk("event", "events", Some("received_before")),
-        subject: Some(EVENT),
+        subject: Some(EVENTS),
         action: "events.erased",
         ..DEFAULT
     },
@@ -216,8 +225,8 @@ pub(super) const ACTS: [Act; 13] = [
         done: "to be verified again",
         typed: Typed::Number,
         answer: bulk("quarantined request", "quarantined requests", None),
-        subject: Some(QUARANTINED),
-        proof: Proof::Quarantine,
+        subject: Some(QUARANTINED_SAMPLE),
+        proof: Proof::Quarantine(QUARANTINED),
         action: "quarantine.reverify_requested",
         page: "/sources",
         back: Some("source"),
@@ -234,7 +243,7 @@ pub(super) const ACTS: [Act; 13] = [
         undo: Undo::Never,
         typed: Typed::Value("quarantine_id"),
         subject: Some(QUARANTINED),
-        proof: Proof::Quarantine,
+        proof: Proof::Quarantine(QUARANTINED),
         action: "quarantine.approve_requested",
         page: "/sources",
         ..DEFAULT
@@ -253,7 +262,7 @@ pub(super) const ACTS: [Act; 13] = [
             "quarantined requests",
             Some("last_before"),
         ),
-        subject: Some(QUARANTINED),
+        subject: Some(QUARANTINED_SAMPLE),
         proof: Proof::Log,
         action: "quarantine.discarded",
         page: "/sources",
