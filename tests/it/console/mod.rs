@@ -2,8 +2,11 @@
 
 mod access;
 mod acts;
+mod alerts;
+mod dead_letters;
 mod events;
 mod guard;
+mod handlers;
 mod login;
 mod orders;
 mod sources;

@@ -76,10 +76,20 @@ async fn a_condition_is_reported_when_it_begins_and_again_only_after_it_has_ende
         .await;
     assert_eq!(story.watch().await, "handler.paused shop");
     assert_eq!(story.watch().await, "handler.paused shop", "once");
+    assert_eq!(
+        story
+            .text("SELECT is_open || ' ' || (resolved_at IS NULL) FROM hookfast.alerts")
+            .await,
+        "true true"
+    );
     story
         .execute("SELECT hookfast.resume_handler('shop', why => 'a test')")
         .await;
     assert_eq!(story.watch().await, "handler.paused shop, resolved shop");
+    assert_eq!(
+        story.text("SELECT is_open || ' ' || (abs(extract(epoch FROM resolved_at - now())) < 60) FROM hookfast.alerts WHERE type = 'hookfast.handler.paused'").await,
+        "false true"
+    );
     assert_eq!(
         story.row("SELECT payload - 'since' AS p FROM hookfast.alerts WHERE type = 'hookfast.resolved'").await["p"],
         serde_json::json!({"type": "hookfast.handler.paused", "handler": "shop"})

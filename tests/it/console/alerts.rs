@@ -1,0 +1,71 @@
+//! Alerts: open, resolved and single ones, each with its section of the runbook.
+
+use super::{Site, run, text};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn alerts_are_open_until_their_condition_ends() {
+    let site = Site::new().await;
+    run(
+        &site,
+        "SELECT order_arrived(1), died(1); SELECT hookfast_data.alert_dead_letters(10); \
+         SELECT hookfast.pause_handler('crm', 'release 41 of the ledger'); SELECT hookfast_data.evaluate_alerts()"
+            .to_owned(),
+    )
+    .await;
+    let operator = site.visitor("mira", &site.operator).await;
+    let open = text(&operator.get("/alerts").await);
+    assert_eq!(
+        open.matches("<section class=\"section\" id=\"alert-")
+            .count(),
+        1
+    );
+    for expected in [
+        "hookfast.handler.paused",
+        "release 41 of the ledger",
+        "hookfast.resume_handler(&#39;crm&#39;, &#39;the receiver is repaired&#39;)",
+        "What not to do",
+    ] {
+        assert!(open.contains(expected), "{expected}");
+    }
+    let single = text(&operator.get("/alerts?state=reported").await);
+    assert!(single.contains("hookfast.delivery.dead") && single.contains("hookfast.retry(1001, "));
+    let nothing = text(&operator.get("/alerts?state=resolved").await);
+    assert!(nothing.contains("No alerts in this window"));
+
+    run(
+        &site,
+        "SELECT hookfast.resume_handler('crm', 'done'); SELECT hookfast_data.evaluate_alerts()"
+            .to_owned(),
+    )
+    .await;
+    assert!(text(&operator.get("/alerts").await).contains("No open alerts"));
+    let resolved = text(&operator.get("/alerts?state=resolved").await);
+    assert!(resolved.contains("It ended"));
+    let all = text(&operator.get("/alerts?state=all&window=all").await);
+    assert_eq!(
+        all.matches("<section class=\"section\" id=\"alert-")
+            .count(),
+        3
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_alert_has_a_page_and_readers_see_no_reason() {
+    let site = Site::new().await;
+    run(
+        &site,
+        "SELECT hookfast.pause_handler('crm', 'release 41 of the ledger'); SELECT hookfast_data.evaluate_alerts()"
+            .to_owned(),
+    )
+    .await;
+    let id = site.text("(SELECT event_id FROM hookfast.alerts)").await;
+    let reader = site.visitor("rosa", &site.reader).await;
+    let page = reader.get(&format!("/alerts/{id}")).await;
+    assert_eq!(page.status, 200);
+    let page = text(&page);
+    assert!(page.contains("hidden from readers") && !page.contains("release 41"));
+    for missing in ["x", "01a2216f-ac13-755d-9aa7-441aa8cdc63e"] {
+        let answer = reader.get(&format!("/alerts/{missing}")).await;
+        assert_eq!(answer.status, 404, "{missing}");
+    }
+}
