@@ -4,6 +4,7 @@ mod cursor;
 mod order;
 mod row;
 mod shop;
+mod story;
 mod verdict;
 
 pub(super) use order::{by_parameter, by_request};
