@@ -188,7 +188,7 @@ async fn an_empty_window_leads_to_the_next_that_has_events() {
 #[tokio::test]
 async fn secrets_of_a_payload_are_masked_for_everybody() {
     let site = Site::new().await;
-    let id = site.text("(SELECT public.order_came(1)::text)").await;
+    let id = site.text("(SELECT public.order_arrived(1)::text)").await;
     for (name, role) in [("mira", &site.operator), ("ron", &site.reader)] {
         let visitor = site.visitor(name, role).await;
         for tab in ["", "raw", "hex", "headers"] {
