@@ -212,7 +212,7 @@ fn rank(state: &str) -> u8 {
 }
 
 fn summary<'a>(states: impl Iterator<Item = &'a str> + Clone) -> String {
-    let live = states.clone().filter(|state| *state != "retired");
+    let live = states.filter(|state| *state != "retired");
     let (total, working) = (
         live.clone().count() as i64,
         live.filter(|state| ["ok", "slow", "behind"].contains(state))
