@@ -92,7 +92,7 @@ pub(super) fn settings(config: &Config, listen: SocketAddr) -> anyhow::Result<Co
 impl Link {
     async fn run(self) -> anyhow::Result<ExitCode> {
         let database: Database = database_url_here()?.parse()?;
-        let mut console = store::Console::open(&database).await?;
+        let mut console = store::OperatorConnection::open(&database).await?;
         say(&link(&mut console, &self.url, self.role.as_deref()).await?);
         console.close().await;
         Ok(ExitCode::SUCCESS)
@@ -101,7 +101,7 @@ impl Link {
 
 /// A link that logs in with a new ticket.
 pub(super) async fn link(
-    console: &mut store::Console,
+    console: &mut store::OperatorConnection,
     url: &url::Url,
     role: Option<&str>,
 ) -> anyhow::Result<String> {

@@ -13,7 +13,6 @@ pub mod catalog;
 mod claim;
 mod clock;
 mod connect;
-mod console;
 mod console_login;
 mod error;
 mod filter;
@@ -27,10 +26,12 @@ mod literal;
 mod locks;
 mod migrate;
 mod notify;
+mod operator;
 mod order;
 mod owner;
 mod partitions;
 mod process;
+mod public_query;
 mod quarantine;
 mod registry;
 mod rescue;
@@ -61,7 +62,6 @@ pub use breaker::note_breaker;
 pub use claim::{Batch, Claim, ClaimLimits, Claimed, LongBody, Truncated, event_body};
 pub use clock::{ClockDifference, DatabaseClock};
 pub use connect::{Connection, Database, InvalidUrl, Role};
-pub use console::{Console, ConsoleError, FunctionCall, SqlArg, ViewQuery};
 pub use console_login::make_console_login;
 pub use error::{Fault, StoreError};
 pub use filter::{FilterError, check_filter};
@@ -76,9 +76,11 @@ pub use migrate::{
     drop_unreleased, migrate, migrate_to, plan, planned,
 };
 pub use notify::{Channel, Listener, WakeUp};
+pub use operator::{OperatorConnection, OperatorError};
 pub use order::wake_keys;
 pub use partitions::ensure_partitions;
 pub use process::Process;
+pub use public_query::{FunctionCall, SqlArg, ViewQuery};
 pub use quarantine::{EvidenceBody, EvidenceBound, NewEvidence};
 pub use registry::{
     HandlerId, HandlerRegistration, SourceId, SourceRegistration, pause_gone_handler,

@@ -8,8 +8,8 @@ use super::{
     Database, Role, StoreError,
     catalog::Function,
     connect::MARGIN,
-    console::{FunctionCall, SqlStatement, ViewQuery},
     error::within,
+    public_query::{FunctionCall, SqlStatement, ViewQuery},
 };
 use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;

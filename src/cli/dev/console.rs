@@ -55,7 +55,7 @@ async fn serve(url: &str, listener: TcpListener, stop: CancellationToken) -> any
         .ok()
         .context("DATABASE_URL has no host")?;
     let address: Url = format!("http://{}/", reachable(listener.local_addr()?)).parse()?;
-    let mut operator = store::Console::open(&owner).await?;
+    let mut operator = store::OperatorConnection::open(&owner).await?;
     let link = link(&mut operator, &address, None).await?;
     operator.close().await;
     say(&format!("console: {link}"));

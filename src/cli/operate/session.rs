@@ -5,7 +5,7 @@ use crate::cli::{
     table,
     words::counted,
 };
-use crate::store::{Console, Database, FunctionCall, SqlArg, ViewQuery};
+use crate::store::{Database, FunctionCall, OperatorConnection, SqlArg, ViewQuery};
 use serde_json::Value;
 use std::{
     io::{BufRead, IsTerminal},
@@ -91,14 +91,14 @@ impl Sample {
 
 /// A connection to the database, and how to print.
 pub(in crate::cli) struct Session {
-    pub(in crate::cli) console: Console,
+    pub(in crate::cli) console: OperatorConnection,
     output: Output,
 }
 
 pub(in crate::cli) async fn open(output: Output) -> anyhow::Result<Session> {
     let database: Database = database_url_here()?.parse()?;
     Ok(Session {
-        console: Console::open(&database).await?,
+        console: OperatorConnection::open(&database).await?,
         output,
     })
 }

@@ -13,9 +13,9 @@ use std::collections::HashMap;
 const WORLD: &str = r#"
 SELECT order_arrived(n) FROM generate_series(1, 9) n;
 SELECT died(n) FROM generate_series(1, 5) n;
-SELECT owed(6, now() + interval '1 hour'), owed(7, now() + interval '1 hour', 'crm');
+SELECT pending(6, now() + interval '1 hour'), pending(7, now() + interval '1 hour', 'crm');
 INSERT INTO hookfast_data.handlers (name, kind, types, max_attempts, registered_version) VALUES ('later', 'pull', '{x}', 1, 1);
-SELECT owed(9, NULL, 'later');
+SELECT pending(9, NULL, 'later');
 INSERT INTO hookfast_data.quarantine (source_id, digest, reason, headers, body)
     SELECT s.id, sha256(convert_to(n::text, 'UTF8')), CASE WHEN n < 3 THEN 'wrong_signature' ELSE 'stale_signature' END,
     '{"x": "y"}', '{}' FROM hookfast_data.sources s, generate_series(1, 4) n WHERE s.name = 'airalo';
