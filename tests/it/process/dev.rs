@@ -107,6 +107,7 @@ async fn it_reads_secrets_again_on_sighup_and_ends_when_its_terminal_is_closed()
     command
         .env("HOOKFAST_LISTEN", "127.0.0.1:0")
         .env("HOOKFAST_ADMIN_LISTEN", "127.0.0.1:0")
+        .env("HOOKFAST_CONSOLE_LISTEN", "127.0.0.1:0")
         .env("RUST_LOG", "info");
     let process = command
         .stdin(stream())
@@ -168,6 +169,7 @@ async fn a_random_secret_is_made_and_kept_private_and_it_stays_on_this_machine()
         command
             .env("HOOKFAST_LISTEN", listen)
             .env("HOOKFAST_ADMIN_LISTEN", "127.0.0.1:0")
+            .env("HOOKFAST_CONSOLE_LISTEN", "127.0.0.1:0")
             .output()
             .expect("it runs")
     };

@@ -255,7 +255,15 @@ async fn a_folder_that_others_can_write_to_is_refused_before_anything_is_written
     let inside = folder.path().join(".hookfast");
     fs::create_dir(&inside).expect("made");
     let refused = |word: &str| {
-        let mut dev = folder.command(&["dev", "--listen", ":0", "--admin-listen", ":0"]);
+        let mut dev = folder.command(&[
+            "dev",
+            "--listen",
+            ":0",
+            "--admin-listen",
+            ":0",
+            "--console-listen",
+            ":0",
+        ]);
         let shown = dev
             .env("AIRALO_CLIENT_SECRET", AIRALO_SECRET)
             .output()

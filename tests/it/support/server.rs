@@ -120,6 +120,7 @@ impl Server {
             .env("HANDLER_SECRET", HANDLER_SECRET)
             .env("HOOKFAST_LISTEN", "127.0.0.1:0")
             .env("HOOKFAST_ADMIN_LISTEN", "127.0.0.1:0")
+            .env("HOOKFAST_CONSOLE_LISTEN", "127.0.0.1:0")
             .stdin(Stdio::null())
             .stdout(output)
             .stderr(Stdio::piped());
