@@ -6,5 +6,7 @@ psql --set ON_ERROR_STOP=1 --set password="$HOOKFAST_PASSWORD" --username "$POST
 CREATE ROLE hookfast LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE PASSWORD :'password';
 GRANT CREATE ON DATABASE hookfast TO hookfast;
 CREATE ROLE hookfast_reader NOLOGIN;
+CREATE ROLE hookfast_support NOLOGIN;
+CREATE ROLE hookfast_console NOLOGIN;
 CREATE ROLE hookfast_operator NOLOGIN;
 SQL

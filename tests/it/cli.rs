@@ -226,7 +226,7 @@ async fn serve_does_not_start_if_it_cannot_keep_its_guarantees() {
     let again = text(&hookfast(&["migrate"], &variables));
     for part in [
         "0 migrations applied",
-        "roles granted: hookfast_reader, hookfast_operator",
+        "roles granted: hookfast_reader, hookfast_support, hookfast_operator, hookfast_console",
     ] {
         assert!(again.contains(part), "{part} is not in: {again}");
     }
