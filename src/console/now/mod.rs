@@ -1,5 +1,8 @@
 //! Now: is intake safe, is work moving, what needs attention.
 
+mod headline;
+
+use self::headline::Headline;
 use super::{
     frame::{Frame, minute_address},
     page::written,
@@ -47,6 +50,17 @@ struct StatusRow {
     subject: String,
     state: String,
     message: String,
+}
+
+impl StatusRow {
+    /// The message without what is for `psql`: the name of the view that has the rows.
+    fn brief(&self) -> &str {
+        let (brief, _) = self
+            .message
+            .split_once(": see hookfast.")
+            .unwrap_or((&self.message, ""));
+        brief
+    }
 }
 
 /// A row of `hookfast.failures`.
@@ -163,7 +177,7 @@ pub(super) async fn now(request: PageRequest) -> Result<Response, PageError> {
         .refreshed(5);
     visit.finish().await?;
     let summary = frame.summary.clone();
-    let headline = headline(&status);
+    let headline = headline::headline(&status, &summary.handler_rows, &summary.source_rows);
     written(&NowPage {
         headline,
         lede: lede(&summary.handler_rows),
@@ -239,52 +253,6 @@ fn worst<'a>(rows: impl Iterator<Item = &'a StatusRow> + Clone) -> &'static str 
     }
 }
 
-/// The verdict in one sentence: what is safe, and the name of what is not.
-struct Headline {
-    kind: &'static str,
-    before: &'static str,
-    subject: String,
-    after: String,
-}
-
-fn headline(status: &[StatusRow]) -> Headline {
-    let intake = worst(status.iter().filter(|row| row.area == "intake"));
-    if intake == "critical" {
-        return Headline {
-            kind: "critical",
-            before: "",
-            subject: "Webhooks are not received".to_owned(),
-            after: ".".to_owned(),
-        };
-    }
-    let rest = status.iter().filter(|row| row.area != "intake");
-    let kind = worst(rest.clone());
-    let mut odd = rest.filter(|row| row.state == kind && kind != "ok");
-    let Some(first) = odd.next() else {
-        return Headline {
-            kind: "ok",
-            before: "Intake is safe. Work is moving.",
-            subject: String::new(),
-            after: String::new(),
-        };
-    };
-    let state = first
-        .message
-        .split([':', ';', ','])
-        .next()
-        .unwrap_or_default();
-    Headline {
-        kind,
-        before: "Intake is safe. ",
-        subject: format!("{} {}", first.area, first.subject),
-        after: match odd.count() {
-            0 => format!(": {state}."),
-            1 => format!(": {state}. One more needs a look."),
-            more => format!(": {state}. {more} more need a look."),
-        },
-    }
-}
-
 /// What is not lost, and who waits.
 fn lede(handlers: &[HandlerRow]) -> String {
     let waiting: Vec<_> = handlers
@@ -343,12 +311,10 @@ fn areas(status: &[StatusRow], handlers: &[HandlerRow]) -> [Area; 3] {
     let work = Area {
         name: "Work",
         kind: worst(of("handler")),
-        sentence: match broken {
-            0 => format!(
-                "{} and working",
-                number::counted(total, "handler", "handlers")
-            ),
-            some => format!(
+        sentence: match (broken, total) {
+            (0, 1) => "1 handler, working".to_owned(),
+            (0, _) => format!("{total} handlers, all working"),
+            (some, _) => format!(
                 "{some} of {} not working normally",
                 number::counted(total, "handler", "handlers")
             ),
@@ -365,10 +331,10 @@ fn areas(status: &[StatusRow], handlers: &[HandlerRow]) -> [Area; 3] {
     let attention = Area {
         name: "Attention",
         kind: worst(rest.clone()),
-        sentence: odd
-            .clone()
-            .next()
-            .map_or_else(|| "nothing else".to_owned(), |row| row.message.clone()),
+        sentence: odd.clone().next().map_or_else(
+            || "nothing else".to_owned(),
+            |row| format!("{}: {}", row.subject, row.brief()),
+        ),
         detail: match odd.count() {
             0 | 1 => String::new(),
             more => format!("and {} more", more - 1),
