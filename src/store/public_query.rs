@@ -287,6 +287,13 @@ impl ViewQuery {
         self
     }
 
+    /// Filters by a column with a value.
+    pub fn is_not_null(mut self, column: &'static str) -> Self {
+        self.check(column);
+        let _ = write!(self.statement.text, " AND v.{column} IS NOT NULL");
+        self
+    }
+
     /// Filters by rows whose key is smaller than that of the last row of a page. `key` lists
     /// expressions of the view's columns, which together are unique.
     pub fn key_below(mut self, key: &'static str, last: Option<Vec<SqlArg>>) -> Self {

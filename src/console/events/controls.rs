@@ -86,6 +86,9 @@ pub(super) fn menus(filter: &Filter, frame: &Frame) -> Vec<Menu> {
         let origins = ["webhook", "enqueue", "api", "quarantine", "hookfast"];
         menus.push(menu("origin", "Origin", origins.map(str::to_owned).into()));
     }
+    if !filter.conflicts {
+        menus.push(menu("conflicts", "Conflicts", vec!["only".to_owned()]));
+    }
     menus
 }
 

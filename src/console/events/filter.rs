@@ -5,8 +5,17 @@ use crate::store::{SqlArg, ViewQuery, catalog::views};
 use uuid::Uuid;
 
 /// The parameters of the page.
-pub(super) const KNOWN: [&str; 9] = [
-    "source", "type", "payload", "origin", "window", "minute", "after", "before", "cursor",
+pub(super) const KNOWN: [&str; 10] = [
+    "source",
+    "type",
+    "payload",
+    "origin",
+    "conflicts",
+    "window",
+    "minute",
+    "after",
+    "before",
+    "cursor",
 ];
 /// Those that say which time is listed.
 pub(super) const TIMES: [&str; 5] = ["window", "minute", "after", "before", "cursor"];
@@ -73,6 +82,8 @@ pub(super) struct Filter {
     pub(super) r#type: Option<String>,
     pub(super) payload: Option<String>,
     pub(super) origin: Option<String>,
+    /// Whether only conflicts are listed.
+    pub(super) conflicts: bool,
     pub(super) times: Times,
     pub(super) edge: Edge,
     /// What is wrong with the address.
@@ -98,6 +109,14 @@ impl Filter {
         };
         let (source, r#type) = (text("source"), text("type"));
         let (payload, origin) = (text("payload"), text("origin"));
+        let conflicts = match parameter("conflicts").as_deref() {
+            None => false,
+            Some("only") => true,
+            Some(_) => {
+                errors.push("conflicts: the only value is “only”.".to_owned());
+                false
+            }
+        };
         let mut time = |name: &str| {
             let value = parameter(name)?;
             let micros = parse_time(&value);
@@ -135,6 +154,7 @@ impl Filter {
             r#type,
             payload,
             origin,
+            conflicts,
             times,
             edge,
             errors,
@@ -144,9 +164,10 @@ impl Filter {
 
     /// Whether events of the time are left out.
     pub(super) fn is_narrow(&self) -> bool {
-        [&self.source, &self.r#type, &self.payload, &self.origin]
-            .iter()
-            .any(|value| value.is_some())
+        self.conflicts
+            || [&self.source, &self.r#type, &self.payload, &self.origin]
+                .iter()
+                .any(|value| value.is_some())
     }
 
     pub(super) fn scan(&self) -> u32 {
@@ -171,6 +192,11 @@ impl Filter {
         let query = ViewQuery::of(&views::EVENTS)
             .ids_from("event_id", from)
             .ids_below("event_id", to);
+        // Conflicts have an index of their own.
+        let query = match self.conflicts {
+            true => query.is_not_null("conflicts_with"),
+            false => query,
+        };
         match edge {
             Edge::Newest => query,
             Edge::OlderThan(id) => query.below("event_id", Some(SqlArg::id(id))),
@@ -203,6 +229,7 @@ impl Filter {
             r#type: self.r#type.clone(),
             payload: self.payload.clone(),
             origin: self.origin.clone(),
+            conflicts: self.conflicts,
             times: Times::Between(None, Some(start)),
             edge: Edge::Newest,
             errors: Vec::new(),

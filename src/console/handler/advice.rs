@@ -2,8 +2,12 @@
 
 /// One or two sentences. `is_configured`: whether a live process has the handler in its
 /// configuration.
-pub(super) fn of(state: &str, kind: &str, is_configured: bool) -> &'static str {
+pub(super) fn of(state: &str, kind: &str, is_configured: bool, has_dead: bool) -> &'static str {
     match (state, kind) {
+        ("ok", _) if has_dead => {
+            "It delivers now, and has dead letters, which Hookfast does not retry. Repair what their errors say, then \
+             retry them."
+        }
         ("ok", _) => "It delivers normally. There is nothing to do.",
         ("slow", "sql" | "airalo" | "transactional") => {
             "Deliveries succeed, and take much longer than before. Look at the database of the function: locks, a \
@@ -63,10 +67,12 @@ mod tests {
             "ok", "slow", "behind", "failing", "open", "unserved", "paused", "retired",
         ] {
             for kind in ["http", "sql", "airalo", "pull", "rust", "transactional"] {
-                assert!(of(state, kind, false).ends_with('.'), "{state} {kind}");
+                let advice = of(state, kind, false, false);
+                assert!(advice.ends_with('.'), "{state} {kind}");
             }
         }
-        assert!(of("unserved", "http", true).contains("waits for"));
-        assert!(of("unserved", "http", false).contains("retire"));
+        assert!(of("unserved", "http", true, false).contains("waits for"));
+        assert!(of("unserved", "http", false, false).contains("retire"));
+        assert!(of("ok", "http", true, true).contains("retry them"));
     }
 }

@@ -186,7 +186,12 @@ pub(super) async fn page(
     let deliveries = deliveries::read(&request, &mut frame, &name, backlog.is_some()).await?;
     let is_configured = processes.iter().any(|process| process.alive);
     written(&HandlerPage {
-        advice: advice::of(&health.state, &health.kind, is_configured),
+        advice: advice::of(
+            &health.state,
+            &health.kind,
+            is_configured,
+            health.dead_letters > 0,
+        ),
         frame,
         health,
         backlog: backlog.and_then(|rows| rows.into_iter().next()),

@@ -41,6 +41,8 @@ struct Area {
     kind: &'static str,
     sentence: String,
     detail: String,
+    /// The page that has it; empty if there is nothing more to see.
+    href: String,
 }
 
 /// A row of `hookfast.status()`.
@@ -60,6 +62,18 @@ impl StatusRow {
             .split_once(": see hookfast.")
             .unwrap_or((&self.message, ""));
         brief
+    }
+
+    /// The page that shows it.
+    fn href(&self) -> String {
+        match self.area.as_str() {
+            "source" => format!("/sources/{}", self.subject),
+            "handler" => format!("/handlers/{}", self.subject),
+            "order" => "/orders".to_owned(),
+            "conflict" => format!("/events?source={}&conflicts=only&window=7d", self.subject),
+            "routing" => format!("/events?source={}", self.subject),
+            _ => String::new(),
+        }
     }
 }
 
@@ -182,7 +196,7 @@ pub(super) async fn now(request: PageRequest) -> Result<Response, PageError> {
         headline,
         lede: lede(&summary.handler_rows),
         strip: Strip::full(&summary.minutes, minute_address),
-        areas: areas(&status, &summary.handler_rows),
+        areas: areas(&status, &summary.handler_rows, &summary.source_rows),
         handlers: summary.handler_rows.clone(),
         sources: summary
             .source_rows
@@ -259,7 +273,7 @@ fn lede(handlers: &[HandlerRow]) -> String {
         .iter()
         .filter(|row| row.ready > 0 && !["ok", "retired"].contains(&row.state.as_str()))
         .collect();
-    let safe = "Every webhook that was answered 200 is stored.";
+    let safe = "Nothing that was answered 200 is lost.";
     match waiting.as_slice() {
         [] => safe.to_owned(),
         [one] => {
@@ -284,7 +298,7 @@ fn lede(handlers: &[HandlerRow]) -> String {
     }
 }
 
-fn areas(status: &[StatusRow], handlers: &[HandlerRow]) -> [Area; 3] {
+fn areas(status: &[StatusRow], handlers: &[HandlerRow], sources: &[SourceRow]) -> [Area; 3] {
     let of = |area: &'static str| status.iter().filter(move |row| row.area == area);
     let intake = Area {
         name: "Intake",
@@ -300,6 +314,10 @@ fn areas(status: &[StatusRow], handlers: &[HandlerRow]) -> [Area; 3] {
             || number::counted(of("source").count() as i64, "source", "sources"),
             |row| format!("{}: {}", row.subject, row.message),
         ),
+        href: of("source")
+            .find(|row| row.state != "ok")
+            .map(StatusRow::href)
+            .unwrap_or_default(),
     };
     let live = handlers.iter().filter(|row| row.state != "retired");
     let (total, broken) = (
@@ -323,21 +341,44 @@ fn areas(status: &[StatusRow], handlers: &[HandlerRow]) -> [Area; 3] {
             "{per_minute:.0} deliveries a minute, {} ready",
             number::grouped(ready)
         ),
+        href: of("handler")
+            .find(|row| row.state != "ok")
+            .map(StatusRow::href)
+            .unwrap_or_default(),
     };
     let rest = status.iter().filter(|row| {
         !["intake", "source", "handler", "replay", "search"].contains(&row.area.as_str())
     });
     let odd = rest.clone().filter(|row| row.state != "ok");
-    let attention = Area {
-        name: "Attention",
-        kind: worst(rest.clone()),
-        sentence: odd.clone().next().map_or_else(
-            || "nothing else".to_owned(),
-            |row| format!("{}: {}", row.subject, row.brief()),
-        ),
-        detail: match odd.count() {
-            0 | 1 => String::new(),
-            more => format!("and {} more", more - 1),
+    let quarantined = sources.iter().find(|source| source.quarantined > 0);
+    let attention = match (odd.clone().next(), quarantined) {
+        (Some(row), _) => Area {
+            name: "Attention",
+            kind: worst(rest),
+            sentence: format!("{}: {}", row.subject, row.brief()),
+            detail: match odd.count() {
+                1 => String::new(),
+                more => format!("and {} more", more - 1),
+            },
+            href: row.href(),
+        },
+        (None, Some(source)) => Area {
+            name: "Attention",
+            kind: "none",
+            sentence: format!(
+                "{}: {} in quarantine",
+                source.source,
+                number::grouped(source.quarantined)
+            ),
+            detail: "They failed verification and are no events.".to_owned(),
+            href: format!("/sources/{}#quarantine", source.source),
+        },
+        (None, None) => Area {
+            name: "Attention",
+            kind: "ok",
+            sentence: "nothing else".to_owned(),
+            detail: String::new(),
+            href: String::new(),
         },
     };
     [intake, work, attention]

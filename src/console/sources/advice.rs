@@ -23,8 +23,9 @@ pub(super) fn for_reason(reason: &str) -> Advice {
         "wrong_signature" => advice(
             "wrong signature",
             "The signature has the right form, but none of the configured secrets made it.",
-            "If other requests of this source are verified, this is a stranger or an old secret. If none is, the secret here \
-             is wrong, or something between changes the body. Correct the secret, send the processes SIGHUP, and reverify.",
+            "The sender has a newer secret than this source, or something between changes the body, or it is of a stranger. \
+             Compare it with a stored event. If it is genuine, add the sender's secret to the secrets of the source, send the \
+             processes SIGHUP, and reverify. Discard nothing before that.",
         ),
         "missing_signature" => advice(
             "no signature",

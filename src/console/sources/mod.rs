@@ -202,7 +202,8 @@ impl HealthRow {
                 match self.rejected_last_hour {
                     0 => String::new(),
                     some => format!(
-                        "{} rejected in the last hour ({}). Genuine ones arrive too, so these are probably of a stranger.",
+                        "{} rejected in the last hour ({}). Compare one of them with an event: they are of a stranger, or \
+                         genuine and signed with another secret.",
                         number::counted(some, "request was", "requests were"),
                         self.reasons()
                     ),

@@ -9,7 +9,7 @@ use super::super::{
     row::Timestamp,
     view::{
         marks::{self, Breaks, Run},
-        number, short,
+        number, short, time,
     },
 };
 use super::{
@@ -39,6 +39,8 @@ struct SourcePage {
     events: i64,
     secrets: Vec<Secret>,
     groups: Vec<Group>,
+    /// What the senders of the quarantined requests were told.
+    answered: String,
     /// The reason that the rows are filtered by.
     reason: String,
     rows: Vec<Quarantined>,
@@ -70,6 +72,8 @@ struct Group {
     times: i64,
     first_at: Timestamp,
     last_at: Timestamp,
+    /// How many were answered 200.
+    responded_ok: i64,
 }
 
 /// A row of `hookfast.quarantine`, without its contents.
@@ -107,14 +111,14 @@ impl Quarantined {
     }
 
     /// What is done about it.
-    fn review(&self) -> String {
+    fn status(&self) -> String {
         if let Some(action) = &self.requested_action {
             return format!("{action} requested");
         }
         let mut notes = Vec::new();
         notes.extend(self.last_result.as_deref().map(advice::last_result));
         if self.responded_ok {
-            notes.push("the sender got 200 and does not repeat it".to_owned());
+            notes.push("answered 200, so not repeated".to_owned());
         }
         if self.is_excerpt && notes.is_empty() {
             notes.push("beginning only".to_owned());
@@ -218,8 +222,15 @@ pub(in super::super) async fn page(
         ),
         _ => String::new(),
     };
+    let mut verdict = health.verdict(frame.as_of);
+    if let Some(sentence) = since_the_last_event(&groups, &events) {
+        verdict.kind = "warning";
+        verdict.sentence = sentence;
+        verdict.todo = advice::for_reason(&groups[0].reason).todo.to_owned();
+    }
     written(&SourcePage {
-        verdict: health.verdict(frame.as_of),
+        verdict,
+        answered: answered(&groups),
         hours: Hours::new(&counts, frame.as_of),
         topics: topics(&events),
         secrets: secrets(&events),
@@ -279,6 +290,7 @@ fn groups(source: &str) -> ViewQuery {
                 "sum(v.count)::bigint AS times",
                 "min(v.first_at) AS first_at",
                 "max(v.last_at) AS last_at",
+                "count(*) FILTER (WHERE v.responded_ok) AS responded_ok",
             ],
             "1",
         )
@@ -304,6 +316,36 @@ fn rows(source: &str, reason: &str, cursor: Option<i64>) -> ViewQuery {
         .is("reason", (!reason.is_empty()).then(|| SqlArg::text(reason)))
         .below("quarantine_id", cursor.map(SqlArg::number))
         .limit(READ)
+}
+
+/// What a source that is `ok` by its counts would hide: they are by the minute, and say nothing of the
+/// order within it.
+fn since_the_last_event(groups: &[Group], events: &[Event]) -> Option<String> {
+    let last = events.first()?;
+    let rejected = groups
+        .first()
+        .filter(|group| group.last_at > last.received_at)?;
+    Some(format!(
+        "Since the last event, of {}, requests were rejected and none was genuine: {}, the last at {}.",
+        time::near(last.received_at.0, rejected.last_at.0),
+        rejected.words(),
+        time::near(rejected.last_at.0, last.received_at.0),
+    ))
+}
+
+fn answered(groups: &[Group]) -> String {
+    let all: i64 = groups.iter().map(|group| group.requests).sum();
+    let ok: i64 = groups.iter().map(|group| group.responded_ok).sum();
+    let told = match (ok, all - ok) {
+        (_, 0) => "They were answered 200, so the sender does not repeat them.".to_owned(),
+        (0, _) => "They were answered 401, so most senders repeat them.".to_owned(),
+        (some, rest) => format!(
+            "{} answered 200, and the sender does not repeat them; {} 401.",
+            number::counted(some, "was", "were"),
+            number::counted(rest, "was answered", "were answered"),
+        ),
+    };
+    format!("{told} They are no events.")
 }
 
 /// The topics, each once.
@@ -345,6 +387,37 @@ mod tests {
             verified_by: verified_by.map(str::to_owned),
             received_at: Timestamp(at),
         }
+    }
+
+    fn group(last_at: i64, requests: i64, responded_ok: i64) -> Group {
+        Group {
+            reason: "wrong_signature".to_owned(),
+            requests,
+            times: requests,
+            first_at: Timestamp(last_at),
+            last_at: Timestamp(last_at),
+            responded_ok,
+        }
+    }
+
+    #[test]
+    fn rejections_after_the_last_event_are_said() {
+        const MINUTE: i64 = 60_000_000;
+        let events = [event(None, None, 20_000 * MINUTE)];
+        let later = since_the_last_event(&[group(20_000 * MINUTE + 1, 25, 25)], &events);
+        assert!(later.is_some_and(|text| text.contains("none was genuine: wrong signature")));
+        let earlier = [group(20_000 * MINUTE - 1, 25, 25)];
+        assert_eq!(since_the_last_event(&earlier, &events), None);
+    }
+
+    #[test]
+    fn what_the_sender_was_told_is_said() {
+        assert!(answered(&[group(1, 25, 25)]).starts_with("They were answered 200"));
+        assert!(answered(&[group(1, 25, 0)]).starts_with("They were answered 401"));
+        assert_eq!(
+            answered(&[group(1, 2, 2), group(1, 1, 0)]),
+            "2 were answered 200, and the sender does not repeat them; 1 was answered 401. They are no events."
+        );
     }
 
     #[test]
