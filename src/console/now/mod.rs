@@ -325,14 +325,16 @@ fn areas(status: &[StatusRow], handlers: &[HandlerRow], sources: &[SourceRow]) -
         live.clone().filter(|row| row.state != "ok").count(),
     );
     let per_minute: f64 = live.clone().map(|row| row.per_minute).sum();
-    let ready = live.map(|row| row.ready).sum();
+    let ready = live.clone().map(|row| row.ready).sum();
+    let dead = live.map(|row| row.dead_letters).sum();
     let work = Area {
         name: "Work",
         kind: worst(of("handler")),
-        sentence: match (broken, total) {
-            (0, 1) => "1 handler, working".to_owned(),
-            (0, _) => format!("{total} handlers, all working"),
-            (some, _) => format!(
+        sentence: match (broken, dead, total) {
+            (0, 0, 1) => "1 handler, working".to_owned(),
+            (0, 0, _) => format!("{total} handlers, all working"),
+            (0, some, _) => number::counted(some, "dead letter", "dead letters"),
+            (some, ..) => format!(
                 "{some} of {} not working normally",
                 number::counted(total, "handler", "handlers")
             ),
