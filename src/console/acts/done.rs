@@ -8,6 +8,7 @@ use super::{
     track::{self, State, Tracked},
 };
 use crate::console::{
+    address,
     frame::Frame,
     page::written,
     problem::PageError,
@@ -33,6 +34,8 @@ struct DonePage {
     headline: String,
     /// What is shown of how many.
     followed: String,
+    /// The list of what became of it.
+    link: String,
     tallies: Vec<Tally>,
     rows: Vec<Vec<Cell>>,
     line: Option<LogLine>,
@@ -59,7 +62,6 @@ impl Tally {
 /// A line of `hookfast.audit_log`.
 #[derive(Deserialize)]
 struct LogLine {
-    log_id: i64,
     at: Timestamp,
     actor: String,
     on_behalf_of: Option<String>,
@@ -85,6 +87,8 @@ impl LogLine {
 #[derive(Default)]
 struct Live {
     followed: String,
+    /// The list of what became of it.
+    link: String,
     tallies: Vec<Tally>,
     rows: Vec<Vec<Cell>>,
     /// Something changes within seconds.
@@ -110,7 +114,8 @@ pub(in crate::console) async fn done(
     };
     let tracked = track::read(value(&query, "deliveries").unwrap_or_default());
     let made = value(&query, "id");
-    let live = live(&mut visit, act, &arguments, made, changed, &tracked).await?;
+    let since = line.as_ref().map(|line| line.at);
+    let live = live(&mut visit, act, &arguments, made, changed, &tracked, since).await?;
     let title = format!("{}: done", act.title);
     let frame = Frame::of(&request, &mut visit, act.page, title).await?;
     visit.finish().await?;
@@ -119,13 +124,18 @@ pub(in crate::console) async fn done(
         (false, true) => frame.refreshed(10),
         (false, false) => frame,
     };
-    let (kind, headline) = headline(act, changed, line.is_some(), live.has_dead);
+    let done = match act.proof {
+        Proof::Quarantine(_) if act.bulk().is_some() && !live.is_pending => "verified again",
+        _ => act.done,
+    };
+    let (kind, headline) = headline(act, done, changed, line.is_some(), live.has_dead);
     written(&DonePage {
         frame,
         act,
         kind,
         headline,
         followed: live.followed,
+        link: live.link,
         tallies: live.tallies,
         rows: live.rows,
         line,
@@ -135,7 +145,13 @@ pub(in crate::console) async fn done(
 }
 
 /// Without a line in the log nothing was changed, since every change writes one.
-fn headline(act: &Act, changed: i64, is_logged: bool, has_dead: bool) -> (&'static str, String) {
+fn headline(
+    act: &Act,
+    done: &str,
+    changed: i64,
+    is_logged: bool,
+    has_dead: bool,
+) -> (&'static str, String) {
     let kind = if has_dead { "warning" } else { "ok" };
     match act.bulk() {
         _ if !is_logged => (
@@ -144,12 +160,12 @@ fn headline(act: &Act, changed: i64, is_logged: bool, has_dead: bool) -> (&'stat
         ),
         Some(bulk) => {
             let counted = number::counted(changed, bulk.one, bulk.many);
-            (kind, format!("{counted} {}.", act.done))
+            (kind, format!("{counted} {done}."))
         }
         None if act.answer == Answer::Changed => {
-            (kind, format!("{}: {}.", act.done, number::grouped(changed)))
+            (kind, format!("{done}: {}.", number::grouped(changed)))
         }
-        None => (kind, format!("{}.", act.done)),
+        None => (kind, format!("{done}.")),
     }
 }
 
@@ -168,6 +184,7 @@ async fn live(
     made: Option<&str>,
     changed: i64,
     tracked: &[Tracked],
+    since: Option<Timestamp>,
 ) -> Result<Live, PageError> {
     let sees_all = visit.visitor.may(&functions::DISCARD);
     match act.proof {
@@ -182,7 +199,9 @@ async fn live(
             let rows: Vec<Row> = visit.rows(subject.row(key)).await?;
             Ok(of_rows(&rows, &subject, sees_all))
         }
-        Proof::Quarantine(subject) => quarantined(visit, &subject, arguments, sees_all).await,
+        Proof::Quarantine(subject) => {
+            quarantined(visit, &subject, arguments, sees_all, since).await
+        }
         Proof::Handlers => {
             #[derive(Deserialize)]
             struct Handler {
@@ -260,7 +279,9 @@ async fn quarantined(
     subject: &Subject,
     arguments: &Arguments,
     sees_all: bool,
+    since: Option<Timestamp>,
 ) -> Result<Live, PageError> {
+    let accepted = accepted(visit, arguments, since).await?;
     let query = match arguments.get("quarantine_id") {
         Some(id) => subject.row(id),
         None => subject
@@ -282,11 +303,29 @@ async fn quarantined(
     let is_pending = words.iter().any(|word| word == "pending");
     let followed = match (rows.len(), arguments.get("quarantine_id")) {
         (0, Some(_)) => "The request is not in quarantine any more: it became an event.".to_owned(),
-        (0, None) => "No request of this source is in quarantine any more.".to_owned(),
-        _ => "Requests that are still in quarantine:".to_owned(),
+        (0, None) => format!(
+            "{} since, and no request of this source is in quarantine any more.",
+            number::counted(
+                accepted,
+                "request became an event",
+                "requests became events"
+            )
+        ),
+        (_, Some(_)) => "The request is in quarantine:".to_owned(),
+        (_, None) => format!(
+            "{} since. In quarantine are:",
+            number::counted(
+                accepted,
+                "request became an event",
+                "requests became events"
+            )
+        ),
     };
     Ok(Live {
         followed,
+        link: (accepted > 0)
+            .then(|| events_of_quarantine(arguments, since))
+            .unwrap_or_default(),
         tallies: tallies(words.iter().map(String::as_str)),
         rows: match rows.as_slice() {
             [one] => vec![one.cells(subject, sees_all)],
@@ -296,6 +335,41 @@ async fn quarantined(
         is_pending,
         has_dead: false,
     })
+}
+
+/// How many requests of the source have left its quarantine as events, up to a thousand.
+async fn accepted(
+    visit: &mut AsVisitor,
+    arguments: &Arguments,
+    since: Option<Timestamp>,
+) -> Result<i64, PageError> {
+    #[derive(Deserialize)]
+    struct Event {}
+    let (Some(source), Some(since)) = (arguments.get("source"), since) else {
+        return Ok(0);
+    };
+    let query = ViewQuery::of(&views::EVENTS)
+        .columns(&["event_id"])
+        .ids_from("event_id", Some(SqlArg::time(since.iso())))
+        .among(20_000)
+        .is("source", Some(SqlArg::text(source)))
+        .is("origin", Some(SqlArg::text("quarantine")))
+        .limit(1_000);
+    let events: Vec<Event> = visit.rows(query).await?;
+    Ok(i64::try_from(events.len()).unwrap_or_default())
+}
+
+fn events_of_quarantine(arguments: &Arguments, since: Option<Timestamp>) -> String {
+    let after = since.map(Timestamp::iso).unwrap_or_default();
+    let source = arguments.get("source").unwrap_or_default();
+    address::page(
+        "/events",
+        &[
+            ("source", source),
+            ("origin", "quarantine"),
+            ("after", &after),
+        ],
+    )
 }
 
 /// How many are in each state, in the order in which the states appear.
@@ -362,10 +436,23 @@ mod tests {
     fn the_headline_says_what_changed() {
         let act = |name| table::of(name).expect("an act");
         assert_eq!(
-            headline(act("retry_all"), 1_400, true, false),
+            headline(act("retry_all"), act("retry_all").done, 1_400, true, false),
             ("ok", "1,400 dead letters retried.".to_owned())
         );
-        assert_eq!(headline(act("retry"), 1, true, true).0, "warning");
-        assert_eq!(headline(act("resume_handler"), 1, false, false).0, "none");
+        assert_eq!(
+            headline(act("retry"), act("retry").done, 1, true, true).0,
+            "warning"
+        );
+        assert_eq!(
+            headline(
+                act("resume_handler"),
+                act("resume_handler").done,
+                1,
+                false,
+                false
+            )
+            .0,
+            "none"
+        );
     }
 }
