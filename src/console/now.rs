@@ -1,6 +1,7 @@
 //! Now: is intake safe, is work moving, what needs attention.
 
 use super::{
+    address::Address,
     frame::{Frame, minute_address},
     page::written,
     problem::PageError,
@@ -128,7 +129,7 @@ impl Failure {
     }
 
     fn address(&self) -> String {
-        format!("/events/{}", self.sample_event_id)
+        Address::event(&self.sample_event_id).href()
     }
 }
 
