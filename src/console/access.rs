@@ -1,7 +1,8 @@
 //! Access: who is logged in, with which role, and how to end that.
 
 use super::{
-    frame::Frame, page::written, problem::PageError, request::PageRequest, row::Timestamp,
+    address::Address, frame::Frame, page::written, problem::PageError, request::PageRequest,
+    row::Timestamp,
 };
 use crate::store::catalog::{functions, views};
 use crate::store::{SqlArg, ViewQuery, Work};
@@ -60,7 +61,9 @@ impl AccessRow {
     }
 
     fn revoke(&self) -> String {
-        format!("/act/revoke_access?access_id={}", self.access_id)
+        Address::act("revoke_access")
+            .with("access_id", self.access_id)
+            .href()
     }
 
     /// What the row says besides its state.
@@ -100,7 +103,7 @@ pub(super) async fn access(request: PageRequest) -> Result<Response, PageError> 
     let last = rows.last().filter(|_| has_more);
     written(&AccessPage {
         older: last.map_or_else(String::new, |row| {
-            format!("/access?before={}", row.access_id)
+            Address::to("/access").with("before", row.access_id).href()
         }),
         frame,
         rows,

@@ -1,66 +1,144 @@
-//! Addresses of pages with parameters.
+//! Addresses of pages. A page is its address, so each filter, tab and part of a list is a link.
+//!
+//! [`Address`] escapes each name in a path and each value of a parameter: nothing that a sender chose
+//! leaves its place in a link.
 
+use super::request::PageRequest;
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use std::fmt::{self, Display};
 use url::form_urlencoded;
 
-/// An address, to which parameters are added.
-#[derive(Clone, Debug)]
-pub(super) struct Address(String);
+/// In a path, all but letters, digits and these four is escaped.
+const OF_A_PATH: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'.')
+    .remove(b'_')
+    .remove(b'~');
 
-impl Address {
-    /// `path` is a constant of the program, or made by [`segment`].
-    pub(super) fn of(path: impl Into<String>) -> Self {
-        Self(path.into())
-    }
-
-    /// Adds a parameter, unless its value is absent or empty.
-    pub(super) fn with(mut self, name: &str, value: Option<&str>) -> Self {
-        if let Some(value) = value.filter(|value| !value.is_empty()) {
-            self.0.push(if self.0.contains('?') { '&' } else { '?' });
-            self.0.push_str(name);
-            self.0.push('=');
-            self.0
-                .extend(form_urlencoded::byte_serialize(value.as_bytes()));
-        }
-        self
-    }
-
-    pub(super) fn into_string(self) -> String {
-        self.0
-    }
+/// A path, with parameters and a place on the page.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Address {
+    path: String,
+    parameters: Vec<Parameter>,
+    place: &'static str,
 }
 
-/// A name as the last part of a path: a space is `%20` there, and not `+`.
-pub(super) fn segment(name: &str) -> String {
-    form_urlencoded::byte_serialize(name.as_bytes())
-        .collect::<String>()
-        .replace('+', "%20")
+/// A parameter of an address, or a hidden field of a form.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Parameter {
+    pub(super) name: &'static str,
+    pub(super) value: String,
 }
 
-/// As [`segment`], or `None` for a name that a browser takes for a relative path.
-pub(super) fn named_segment(name: &str) -> Option<String> {
-    (!["", ".", ".."].contains(&name)).then(|| segment(name))
-}
-
-/// A page with its parameters. Those that are empty are left out.
-pub(super) fn page(path: &str, parameters: &[(&str, &str)]) -> String {
-    let address = parameters
-        .iter()
-        .fold(Address::of(path), |address, (name, value)| {
-            address.with(name, Some(value))
-        });
-    address.into_string()
-}
-
-/// The page that previews an act.
-pub(super) fn act(function: &str, parameters: &[(&str, &str)]) -> String {
-    page(&format!("/act/{function}"), parameters)
-}
-
-/// A choice: a tab, or a part of a window.
+/// A choice among tabs or windows.
 pub(super) struct Choice {
     pub(super) href: String,
     pub(super) label: String,
     pub(super) current: bool,
+}
+
+impl Address {
+    pub(super) fn to(page: &'static str) -> Self {
+        Self {
+            path: page.to_owned(),
+            parameters: Vec::new(),
+            place: "",
+        }
+    }
+
+    /// The address of the request, with the parameters that the page knows.
+    pub(super) fn here(request: &PageRequest, known: &[&'static str]) -> Self {
+        let here = Self {
+            path: request.uri.path().to_owned(),
+            ..Self::to("")
+        };
+        known.iter().fold(here, |address, name| {
+            address.with(name, request.parameter(name).unwrap_or_default())
+        })
+    }
+
+    pub(super) fn event(event_id: &str) -> Self {
+        Self::to("/events").part(event_id)
+    }
+
+    pub(super) fn handler(name: &str) -> Self {
+        Self::to("/handlers").part(name)
+    }
+
+    pub(super) fn source(name: &str) -> Self {
+        Self::to("/sources").part(name)
+    }
+
+    pub(super) fn quarantined(id: i64) -> Self {
+        Self::to("/quarantine").part(id)
+    }
+
+    /// The page that previews an act.
+    pub(super) fn act(function: &str) -> Self {
+        Self::to("/act").part(function)
+    }
+
+    /// Adds a name to the path. A browser takes a name of dots for a relative path, and then the
+    /// address stays that of the list.
+    pub(super) fn part(mut self, name: impl Display) -> Self {
+        let name = name.to_string();
+        if is_segment(&name) {
+            self.path.push('/');
+            self.path.extend(utf8_percent_encode(&name, OF_A_PATH));
+        }
+        self
+    }
+
+    /// Sets a parameter. An empty one is left out.
+    pub(super) fn with(mut self, name: &'static str, value: impl Display) -> Self {
+        self.parameters.retain(|parameter| parameter.name != name);
+        let value = value.to_string();
+        if !value.is_empty() {
+            self.parameters.push(Parameter { name, value });
+        }
+        self
+    }
+
+    pub(super) fn without(mut self, names: &[&str]) -> Self {
+        self.parameters
+            .retain(|parameter| !names.contains(&parameter.name));
+        self
+    }
+
+    /// The element of the page that is shown first.
+    pub(super) fn at(self, place: &'static str) -> Self {
+        Self { place, ..self }
+    }
+
+    pub(super) fn parameters(&self) -> &[Parameter] {
+        &self.parameters
+    }
+
+    pub(super) fn href(&self) -> String {
+        self.to_string()
+    }
+}
+
+/// Whether a path can have this name.
+pub(super) fn is_segment(name: &str) -> bool {
+    !["", ".", ".."].contains(&name)
+}
+
+impl Display for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.path)?;
+        if !self.parameters.is_empty() {
+            let pairs = self.parameters.iter();
+            let query = form_urlencoded::Serializer::new(String::new())
+                .extend_pairs(pairs.map(|parameter| (parameter.name, &parameter.value)))
+                .finish();
+            write!(f, "?{query}")?;
+        }
+        if !self.place.is_empty() {
+            write!(f, "#{}", self.place)?;
+        }
+        Ok(())
+    }
 }
 
 #[cfg(test)]
@@ -68,22 +146,35 @@ mod tests {
     use super::*;
 
     #[test]
-    fn values_are_encoded() {
-        let address = Address::of("/dead")
-            .with("handler", Some("shop"))
-            .with("type", None)
-            .with("reason", Some(""))
-            .with("error", Some("status 5%&x=<\u{202e}"));
+    fn parameters_are_set_once_and_encoded() {
+        let address = Address::to("/events")
+            .with("source", "a&b")
+            .with("window", "1h")
+            .with("source", "a b=ü<\u{202e}")
+            .with("type", "")
+            .at("rows");
         assert_eq!(
-            address.into_string(),
-            "/dead?handler=shop&error=status+5%25%26x%3D%3C%E2%80%AE"
+            address.href(),
+            "/events?window=1h&source=a+b%3D%C3%BC%3C%E2%80%AE#rows"
         );
-        assert_eq!(segment("a b/c?d#e"), "a%20b%2Fc%3Fd%23e");
-        assert_eq!(named_segment("a+b").as_deref(), Some("a%2Bb"));
-        assert_eq!(named_segment(".."), None);
         assert_eq!(
-            act("replay", &[("event_id", "1"), ("handler", "a&b=c")]),
-            "/act/replay?event_id=1&handler=a%26b%3Dc"
+            address.without(&["window", "source"]).href(),
+            "/events#rows"
         );
+        assert_eq!(
+            Address::act("replay").with("handler", "a&b=c").href(),
+            "/act/replay?handler=a%26b%3Dc"
+        );
+    }
+
+    #[test]
+    fn names_stay_one_part_of_the_path() {
+        let order = Address::to("/orders").part("airalo").part("a b/c?d#e+%");
+        assert_eq!(order.href(), "/orders/airalo/a%20b%2Fc%3Fd%23e%2B%25");
+        assert_eq!(Address::event("0a-1b").href(), "/events/0a-1b");
+        for name in ["", ".", ".."] {
+            assert_eq!(Address::source(name).href(), "/sources");
+        }
+        assert_eq!(Address::handler("...").href(), "/handlers/...");
     }
 }

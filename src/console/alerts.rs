@@ -1,9 +1,8 @@
 //! Alerts: what Hookfast reported, whether it goes on, and what to do about it.
 
 use super::{
-    address,
+    address::{Address, Choice, is_segment},
     frame::Frame,
-    link::{Choice, Link},
     page::written,
     problem::PageError,
     request::PageRequest,
@@ -126,7 +125,7 @@ impl Alert {
     }
 
     fn address(&self) -> String {
-        format!("/alerts/{}", self.row.event_id)
+        Address::to("/alerts").part(&self.row.event_id).href()
     }
 
     fn subject(&self) -> Vec<Run<'_>> {
@@ -172,13 +171,13 @@ fn facts(payload: Option<&RawValue>) -> Vec<Fact> {
             // Numbers and lists stay as they are written.
             let text = serde_json::from_str(value.get()).unwrap_or_else(|_| value.get().to_owned());
             let page = match name.as_str() {
-                "handler" => Some("handlers"),
-                "source" => Some("sources"),
-                "event_id" | "first_event_id" => Some("events"),
+                "handler" => Some(Address::handler(&text)),
+                "source" => Some(Address::source(&text)),
+                "event_id" | "first_event_id" => Some(Address::event(&text)),
                 _ => None,
             };
-            let href = page.zip(address::named_segment(&text));
-            let href = href.map_or_else(String::new, |(page, name)| format!("/{page}/{name}"));
+            let page = page.filter(|_| is_segment(&text));
+            let href = page.map_or_else(String::new, |page| page.href());
             Fact { name, text, href }
         })
         .collect()
@@ -220,7 +219,7 @@ pub(super) async fn page(request: PageRequest) -> Result<Response, PageError> {
     let has_more = rows.len() > PAGE;
     rows.truncate(PAGE);
     let address = |tab: &str, window: &str| {
-        Link::to("/alerts")
+        Address::to("/alerts")
             .with("state", tab)
             .with("window", if tab == "open" { "" } else { window })
     };

@@ -73,6 +73,10 @@ pub(super) async fn design(request: PageRequest) -> Result<Response, PageError> 
     let mut frame = Frame::of(&request, &mut visit, "", "Design").await?;
     visit.finish().await?;
     frame.strip = None;
+    frame.ran = vec![
+        "SELECT * FROM hookfast.status();".to_owned(),
+        "SELECT * FROM hookfast.unrouted;".to_owned(),
+    ];
     written(&Design::new(frame))
 }
 
@@ -85,9 +89,12 @@ impl Design {
             full: Strip::full(&hour, link),
             thin: Strip::thin(&hour, link),
             exceptions: vec![
-                exception("critical", "shop: failing for 14 min"),
-                exception("warning", "books: paused by deploy at 09:12, “release 41”"),
-                exception("", "replay 31: 62 %, 40 a second"),
+                exception(
+                    "critical",
+                    "shop is failing: 7 of the last 10 attempts failed",
+                ),
+                exception("warning", "books is paused: release 41"),
+                exception("", "replay 31 to books is running: 620 of 1,000"),
             ],
             path: path(),
             rejected: rejected(),
@@ -106,11 +113,12 @@ impl Design {
                 })
                 .into(),
             entries: entries(),
-            pretty: Payload::new(BODY, Shape::Pretty),
-            raw: Payload::new(b"invoice\xe2\x80\xaefdp.exe\n{\"a\":1,}", Shape::Pretty),
+            pretty: Payload::new(BODY, Shape::Pretty, ""),
+            raw: Payload::new(b"invoice\xe2\x80\xaefdp.exe\n{\"a\":1,}", Shape::Pretty, ""),
             hex: Payload::new(
                 b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR\x00\x00\x01,\x00",
                 Shape::Hex,
+                "",
             ),
             deceptive: marks::runs("pay\u{200b}pal\u{202e}moc.\u{2069}\u{7}", Breaks::Mark),
         }

@@ -1,6 +1,7 @@
 //! A row of a list of events, on the pages Events and Find.
 
 use super::{
+    address::Address,
     row::Timestamp,
     view::{
         marks::{self, Breaks, Run},
@@ -34,7 +35,7 @@ pub(super) struct EventRow {
 
 impl EventRow {
     pub(super) fn address(&self) -> String {
-        format!("/events/{}", self.event_id)
+        Address::event(&self.event_id).href()
     }
 
     pub(super) fn short_id(&self) -> String {

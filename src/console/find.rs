@@ -2,9 +2,10 @@
 //! what was searched.
 
 use super::{
+    address::Address,
     event_row::{COLUMNS, EventRow, plain},
     frame::Frame,
-    link::Link,
+    orders,
     page::written,
     problem::PageError,
     request::PageRequest,
@@ -14,7 +15,6 @@ use crate::store::catalog::{functions, views};
 use crate::store::{AsVisitor, FunctionCall, SqlArg, ViewQuery, VisitError, Work};
 use askama::Template;
 use axum::response::{IntoResponse, Redirect, Response};
-use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Deserialize;
 
 /// Events of a page. Few terms have more.
@@ -119,7 +119,7 @@ async fn find(visit: &mut AsVisitor, term: &str) -> Result<Found, VisitError> {
             .ids("event_id", &ids);
         found.events = visit.rows(listed).await?;
     }
-    found.jumps = orders(visit, term).await?;
+    found.jumps = of_orders(visit, term).await?;
     if let Ok(number) = term.parse::<i64>() {
         found.jumps.extend(numbered(visit, number).await?);
     }
@@ -131,6 +131,7 @@ struct OrderRow {
     source: String,
     request_id: Option<String>,
     description: Option<String>,
+    order_id: Option<String>,
     state: String,
 }
 
@@ -139,13 +140,15 @@ struct SimRow {
     source: String,
     iccid: Option<String>,
     request_id: Option<String>,
+    description: Option<String>,
+    order_id: Option<String>,
 }
 
-/// Orders by description or request id, and the order of an eSIM by its ICCID.
-async fn orders(visit: &mut AsVisitor, term: &str) -> Result<Vec<Jump>, VisitError> {
+/// Orders by description, request id or Airalo's number, and the order of an eSIM by its ICCID.
+async fn of_orders(visit: &mut AsVisitor, term: &str) -> Result<Vec<Jump>, VisitError> {
     let mut jumps: Vec<Jump> = Vec::new();
-    let columns = &["source", "request_id", "description", "state"];
-    for column in ["description", "request_id"] {
+    let columns = &["source", "request_id", "description", "order_id", "state"];
+    for column in ["description", "request_id", "order_id"] {
         let by = ViewQuery::of(&views::AIRALO_ORDERS)
             .columns(columns)
             .is(column, Some(SqlArg::text(term)))
@@ -157,7 +160,7 @@ async fn orders(visit: &mut AsVisitor, term: &str) -> Result<Vec<Jump>, VisitErr
     // Every request of this product names an eSIM by 18 to 22 digits.
     if term.len() >= 15 && term.bytes().all(|byte| byte.is_ascii_digit()) {
         let by = ViewQuery::of(&views::AIRALO_SIMS)
-            .columns(&["source", "iccid", "request_id"])
+            .columns(&["source", "iccid", "request_id", "description", "order_id"])
             .is("iccid", Some(SqlArg::text(term)))
             .order("source, request_id")
             .limit(OTHERS);
@@ -168,40 +171,34 @@ async fn orders(visit: &mut AsVisitor, term: &str) -> Result<Vec<Jump>, VisitErr
 }
 
 fn order(row: OrderRow) -> Jump {
-    let name = row
-        .description
-        .or(row.request_id.clone())
-        .unwrap_or_default();
+    let (request_id, description, order_id) = (
+        row.request_id.as_deref(),
+        row.description.as_deref(),
+        row.order_id.as_deref(),
+    );
+    let name = description.or(request_id).or(order_id).unwrap_or_default();
     Jump {
         what: "order",
         kind: state::kind(&row.state),
-        href: order_address(&row.source, row.request_id.as_deref(), &name),
-        name: plain(&name, 60),
+        href: orders::address(&row.source, request_id, description, order_id),
+        name: plain(name, 60),
         word: row.state,
     }
 }
 
 fn sim(row: SimRow) -> Jump {
-    let name = row.iccid.unwrap_or_default();
     Jump {
         what: "eSIM",
         kind: "none",
-        word: row.source.clone(),
-        href: order_address(&row.source, row.request_id.as_deref(), &name),
-        name,
+        href: orders::address(
+            &row.source,
+            row.request_id.as_deref(),
+            row.description.as_deref(),
+            row.order_id.as_deref(),
+        ),
+        name: row.iccid.unwrap_or_default(),
+        word: row.source,
     }
-}
-
-/// An order whose request id is not known is listed by what it is known by.
-fn order_address(source: &str, request_id: Option<&str>, name: &str) -> String {
-    match request_id {
-        Some(request_id) => format!("/orders/{}/{}", part(source), part(request_id)),
-        None => Link::to("/orders").with("q", name).href(),
-    }
-}
-
-fn part(text: &str) -> String {
-    utf8_percent_encode(text, NON_ALPHANUMERIC).to_string()
 }
 
 #[derive(Deserialize)]
@@ -242,18 +239,14 @@ async fn numbered(visit: &mut AsVisitor, number: i64) -> Result<Vec<Jump>, Visit
         name: format!("{} to {}", row.delivery_id, row.handler),
         kind: state::kind(&row.state),
         word: row.state,
-        href: format!("/events/{}", row.event_id),
+        href: Address::event(&row.event_id).href(),
     };
     let request = |row: QuarantineRow| Jump {
         what: "quarantined request",
         name: format!("{} of {}", row.quarantine_id, row.source),
         kind: "warning",
         word: row.reason.replace('_', " "),
-        href: format!(
-            "/sources/{}?quarantine_id={}",
-            part(&row.source),
-            row.quarantine_id
-        ),
+        href: Address::quarantined(row.quarantine_id).href(),
     };
     let jumps = deliveries.into_iter().map(delivery);
     Ok(jumps.chain(quarantined.into_iter().map(request)).collect())
@@ -264,21 +257,21 @@ fn names(frame: &Frame, term: &str) -> Vec<Jump> {
     let handlers = frame.summary.handler_rows.iter();
     let handlers = handlers
         .filter(|row| row.handler == term)
-        .map(|row| jump("handler", &row.handler, &row.state));
+        .map(|row| jump("handler", Address::handler(term), &row.handler, &row.state));
     let sources = frame.summary.source_rows.iter();
     let sources = sources
         .filter(|row| row.source == term)
-        .map(|row| jump("source", &row.source, &row.state));
+        .map(|row| jump("source", Address::source(term), &row.source, &row.state));
     handlers.chain(sources).collect()
 }
 
-fn jump(what: &'static str, name: &str, word: &str) -> Jump {
+fn jump(what: &'static str, page: Address, name: &str, word: &str) -> Jump {
     Jump {
         what,
         name: name.to_owned(),
         kind: state::kind(word),
         word: word.to_owned(),
-        href: format!("/{what}s/{}", part(name)),
+        href: page.href(),
     }
 }
 
@@ -302,20 +295,13 @@ mod tests {
             ..Found::default()
         };
         assert_eq!(only(&found).as_deref(), Some("/events/a"));
-        found.jumps.push(jump("handler", "shop", "ok"));
+        found
+            .jumps
+            .push(jump("handler", Address::handler("shop"), "shop", "ok"));
         assert_eq!(only(&found), None);
         found.events.clear();
         assert_eq!(only(&found).as_deref(), Some("/handlers/shop"));
         assert_eq!(only(&Found::default()), None);
-    }
-
-    #[test]
-    fn orders_have_an_address_with_any_id() {
-        assert_eq!(
-            order_address("airalo", Some("a/b?"), "x"),
-            "/orders/airalo/a%2Fb%3F"
-        );
-        assert_eq!(order_address("airalo", None, "a&b"), "/orders?q=a%26b");
     }
 
     #[test]

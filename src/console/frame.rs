@@ -2,6 +2,7 @@
 //! visitor is, and as of when.
 
 use super::{
+    address::Address,
     assets,
     problem::PageError,
     request::PageRequest,
@@ -64,6 +65,8 @@ pub(super) struct Frame {
     pub(super) strip: Option<Strip>,
     /// The statements that filled the page.
     pub(super) ran: Vec<String>,
+    /// Those that filled what is around every page, and the parts of pages that show the same.
+    pub(super) ran_for_all: Vec<String>,
     pub(super) summary: Arc<Summary>,
 }
 
@@ -78,6 +81,7 @@ impl Frame {
     ) -> Result<Self, PageError> {
         let ran = visit.ran().to_vec();
         let is_lapsed = is_lapsed(visit).await?;
+        let of_session = visit.ran().get(ran.len()..).unwrap_or_default().to_vec();
         let summary = request.console.shared.summaries.of(visit).await?;
         let nav = PAGES.map(|(href, label)| NavItem {
             href,
@@ -104,6 +108,7 @@ impl Frame {
             exceptions: summary.exceptions.clone(),
             strip: (page != "/").then(|| Strip::thin(&summary.minutes, minute_address)),
             ran,
+            ran_for_all: [summary.ran.as_slice(), &of_session].concat(),
             summary,
         })
     }
@@ -124,6 +129,7 @@ impl Frame {
             exceptions: Vec::new(),
             strip: None,
             ran: Vec::new(),
+            ran_for_all: Vec::new(),
             summary: Arc::default(),
         }
     }
@@ -192,7 +198,7 @@ async fn is_lapsed(visit: &mut AsVisitor) -> Result<bool, PageError> {
 
 /// The events of a minute.
 pub(super) fn minute_address(start: i64) -> String {
-    format!("/events?minute={start}")
+    Address::to("/events").with("minute", start).href()
 }
 
 fn badge(href: &str, summary: &Summary) -> Option<Badge> {

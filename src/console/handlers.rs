@@ -1,8 +1,8 @@
 //! Handlers: the state of each, and how much it does.
 
 use super::{
+    address::Address,
     frame::Frame,
-    link::Link,
     page::written,
     problem::PageError,
     request::PageRequest,
@@ -58,7 +58,7 @@ struct BusyRow {
 
 impl HandlerRow {
     fn address(&self) -> String {
-        format!("/handlers/{}", self.handler)
+        Address::handler(&self.handler).href()
     }
 
     fn why(&self) -> Vec<Run<'_>> {
@@ -66,13 +66,11 @@ impl HandlerRow {
     }
 
     fn dead(&self) -> String {
-        Link::to("/dead").with("handler", &self.handler).href()
+        Address::to("/dead").with("handler", &self.handler).href()
     }
 
     fn act(&self, function: &str) -> String {
-        Link::to(format!("/act/{function}"))
-            .with("handler", &self.handler)
-            .href()
+        Address::act(function).with("handler", &self.handler).href()
     }
 
     fn ready(&self) -> String {

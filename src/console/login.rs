@@ -2,6 +2,7 @@
 
 use super::{
     assets,
+    page::written,
     problem::{PageError, message},
     request::{PageRequest, hash},
 };
@@ -9,7 +10,7 @@ use askama::Template;
 use axum::{
     body::{Body, to_bytes},
     http::{HeaderValue, StatusCode, header},
-    response::{Html, IntoResponse, Redirect, Response},
+    response::{IntoResponse, Redirect, Response},
 };
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use rand::RngExt as _;
@@ -56,7 +57,7 @@ fn page(
         theme: request.theme,
         stylesheet: assets::address("console.css"),
     };
-    Ok(Html(page.render()?).into_response())
+    written(&page)
 }
 
 /// An address of this console; the page Now for any other.

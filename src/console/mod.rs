@@ -22,7 +22,6 @@ mod frame;
 mod guard;
 mod handler;
 mod handlers;
-mod link;
 mod login;
 mod moment;
 mod now;

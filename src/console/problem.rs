@@ -1,13 +1,13 @@
 //! Pages that say why a page is not shown: what happened, what was not affected, what to do next.
 
+use super::{address::Address, page::html};
 use crate::store::VisitError;
 use askama::Template;
 use axum::{
     http::{HeaderValue, StatusCode, Uri, header},
-    response::{Html, IntoResponse, Redirect, Response},
+    response::{IntoResponse, Redirect, Response},
 };
 use std::time::Duration;
-use url::form_urlencoded;
 
 /// Why a page could not be shown.
 pub(super) enum PageError {
@@ -69,8 +69,10 @@ fn page(status: StatusCode, title: &str, text: &str, hint: &str) -> Response {
         hint,
         stylesheet: super::assets::address("console.css"),
     };
-    let body = page.render().unwrap_or_else(|_| title.to_owned());
-    (status, Html(body)).into_response()
+    match html(&page) {
+        Ok(page) => (status, page).into_response(),
+        Err(_) => (status, "The page could not be written.").into_response(),
+    }
 }
 
 pub(super) fn message(status: StatusCode, title: &str, text: &str) -> Response {
@@ -89,8 +91,7 @@ impl IntoResponse for PageError {
     fn into_response(self) -> Response {
         match self {
             Self::Login(next) => {
-                let next: String = form_urlencoded::byte_serialize(next.as_bytes()).collect();
-                Redirect::to(&format!("/login?next={next}")).into_response()
+                Redirect::to(&Address::to("/login").with("next", next).href()).into_response()
             }
             Self::Missing(what) => page(StatusCode::NOT_FOUND, "Not found", &what, ""),
             Self::Failed(error) => failed(&error),

@@ -1,7 +1,13 @@
 //! What every page shows about the whole system. It is read once for all visitors of a role, and
 //! kept for some seconds: fifty open tabs cost little more than one.
 
-use super::{problem::PageError, row::Timestamp, view::strip::Minute};
+use super::{
+    address::Address,
+    event_row,
+    problem::PageError,
+    row::Timestamp,
+    view::{number, strip::Minute},
+};
 use crate::store::catalog::views;
 use crate::store::{AsVisitor, SqlArg, ViewQuery};
 use parking_lot::Mutex;
@@ -39,6 +45,8 @@ pub(super) struct Summary {
     pub(super) sources: i64,
     pub(super) handler_rows: Vec<HandlerRow>,
     pub(super) source_rows: Vec<SourceRow>,
+    /// The statements that read it.
+    pub(super) ran: Vec<String>,
 }
 
 /// A row of `hookfast.handler_health`.
@@ -91,6 +99,7 @@ impl Summaries {
 }
 
 async fn read(visit: &mut AsVisitor) -> Result<Summary, PageError> {
+    let ran_before = visit.ran().len();
     let handler_rows: Vec<HandlerRow> = visit
         .rows(ViewQuery::of(&views::HANDLER_HEALTH).columns(&[
             "handler",
@@ -155,10 +164,14 @@ async fn read(visit: &mut AsVisitor) -> Result<Summary, PageError> {
         kind: "",
         mark: "",
         text: format!(
-            "replay {} to {}: {}, {} of {}",
-            replay.replay_id, replay.handler, replay.state, replay.replayed, replay.matching
+            "replay {} to {} is {}: {} of {}",
+            replay.replay_id,
+            replay.handler,
+            replay.state,
+            number::grouped(replay.replayed),
+            number::grouped(replay.matching)
         ),
-        href: format!("/events?replay={}", replay.replay_id),
+        href: Address::handler(&replay.handler).href(),
     }));
     exceptions.sort_by_key(|exception| match exception.mark {
         "critical" => 0,
@@ -183,6 +196,7 @@ async fn read(visit: &mut AsVisitor) -> Result<Summary, PageError> {
         exceptions,
         handler_rows,
         source_rows,
+        ran: visit.ran().get(ran_before..).unwrap_or_default().to_vec(),
     })
 }
 
@@ -224,31 +238,34 @@ fn of_handler(row: &HandlerRow) -> Option<Exception> {
         "slow" | "behind" => "warning",
         _ => "critical",
     };
-    let why = row
-        .why
-        .as_ref()
-        .map(|why| format!(" {why}"))
-        .unwrap_or_default();
     Some(Exception {
         kind: if mark == "paused" { "warning" } else { mark },
         mark,
-        text: format!("{}: {}{why}", row.handler, row.state),
-        href: format!("/handlers/{}", row.handler),
+        text: sentence(&row.handler, &row.state, row.why.as_deref()),
+        href: Address::handler(&row.handler).href(),
     })
+}
+
+/// `shop is unserved: no live worker registered it`
+fn sentence(subject: &str, state: &str, why: Option<&str>) -> String {
+    match why.map(|why| event_row::plain(why, 160)) {
+        Some(why) => format!("{subject} is {state}: {why}"),
+        None => format!("{subject} is {state}"),
+    }
 }
 
 fn of_source(row: &SourceRow) -> Option<Exception> {
     let text = match row.state.as_str() {
-        "silent" => "silent",
-        "rejecting" => "most requests are rejected",
-        "all_rejected" => "all recent requests were rejected",
+        "silent" => format!("{} is silent", row.source),
+        "rejecting" => format!("{}: most requests are rejected", row.source),
+        "all_rejected" => format!("{}: all recent requests were rejected", row.source),
         _ => return None,
     };
     Some(Exception {
         kind: "warning",
         mark: "warning",
-        text: format!("{}: {text}", row.source),
-        href: format!("/sources/{}", row.source),
+        text,
+        href: Address::source(&row.source).href(),
     })
 }
 
@@ -312,3 +329,22 @@ const COUNTED: [&str; 8] = [
     "lost",
     "dead",
 ];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn exceptions_are_sentences() {
+        let why = Some("no live worker registered it");
+        assert_eq!(
+            sentence("shop", "unserved", why),
+            "shop is unserved: no live worker registered it"
+        );
+        assert_eq!(sentence("shop", "paused", None), "shop is paused");
+        assert_eq!(
+            sentence("shop", "paused", Some("a\u{202e}b")),
+            "shop is paused: aU+202Eb"
+        );
+    }
+}

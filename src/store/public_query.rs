@@ -118,14 +118,28 @@ impl SqlStatement {
         place
     }
 
-    /// The statement as a person runs it in psql, with the values as literals.
+    /// The statement as a person runs it in psql, with the values as literals. Each placeholder is
+    /// replaced where it is, so that a value that looks like a placeholder stays a value.
     pub(super) fn shown(&self) -> String {
-        let mut shown = self.plain.clone();
-        // The last first, since $1 is also the beginning of $10.
-        for (n, bind) in self.binds.iter().enumerate().rev() {
-            shown = shown.replace(&bind.place(n + 1), &bind.literal());
+        let (mut shown, mut rest) = (String::new(), self.plain.as_str());
+        let places: Vec<_> = self
+            .binds
+            .iter()
+            .enumerate()
+            .map(|(n, bind)| (bind.place(n + 1), bind.literal()))
+            .collect();
+        let next = |rest: &str| {
+            let found = places
+                .iter()
+                .filter_map(|(place, literal)| Some((rest.find(place)?, place.len(), literal)));
+            found.min_by_key(|(at, ..)| *at)
+        };
+        while let Some((at, length, literal)) = next(rest) {
+            shown += &rest[..at];
+            shown += literal;
+            rest = &rest[at + length..];
         }
-        shown + ";"
+        shown + rest + ";"
     }
 }
 
@@ -513,6 +527,46 @@ impl FunctionCall {
             plain: text.replacen(&format!("SELECT {answer}"), "SELECT *", 1),
             text,
             binds: self.statement.binds,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::catalog::{functions, views};
+
+    #[test]
+    fn values_that_look_like_placeholders_stay_values() {
+        let shown = ViewQuery::of(&views::DEAD_LETTERS)
+            .columns(&["delivery_id"])
+            .is("handler", Some(SqlArg::text("; DROP TABLE x --")))
+            .is("reason", Some(SqlArg::text("($1::text::text)")))
+            .limit(5)
+            .shown();
+        assert_eq!(
+            shown,
+            "SELECT delivery_id FROM hookfast.dead_letters v WHERE v.handler = '; DROP TABLE x --' \
+             AND v.reason = '($1::text::text)' ORDER BY delivery_id DESC LIMIT ('5'::bigint);"
+        );
+        let call = FunctionCall::of(&functions::FIND).with("term", Some(SqlArg::text("o'$1")));
+        assert_eq!(
+            call.shown(),
+            "SELECT * FROM hookfast.find(term => 'o''$1') r;"
+        );
+    }
+
+    #[test]
+    fn each_of_many_values_has_its_place() {
+        let query = (0..11).fold(ViewQuery::of(&views::EVENTS), |query, n| {
+            query.is("type", Some(SqlArg::text(format!("($1{n}::text::text)"))))
+        });
+        let shown = query.shown();
+        for n in 0..11 {
+            assert!(
+                shown.contains(&format!("v.type = '($1{n}::text::text)'")),
+                "{shown}"
+            );
         }
     }
 }

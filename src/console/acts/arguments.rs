@@ -1,16 +1,12 @@
 //! The arguments of an act: from an address or a form to parameters of SQL, and back.
 
 use super::table::Act;
-use crate::console::view::time;
+use crate::console::{address::Address, view::time};
 use crate::store::{FunctionCall, SqlArg, catalog::Parameter};
-use url::form_urlencoded::{self, Serializer};
+use url::form_urlencoded;
 
 /// The names and values of a query or a form, in their order.
 pub(super) type Pairs = Vec<(String, String)>;
-
-/// Fields of the forms that are no parameters. They are not kept when a session has ended: they
-/// belong to one preview.
-pub(super) const OF_THE_PREVIEW: [&str; 4] = ["at_most", "typed", "until", "form"];
 
 pub(super) fn pairs(bytes: &[u8]) -> Pairs {
     form_urlencoded::parse(bytes).into_owned().collect()
@@ -122,45 +118,37 @@ impl Arguments {
     }
 
     /// The address of a page with these arguments, except one.
-    pub(super) fn address(&self, page: &str, without: Option<&str>) -> String {
-        let mut query = Serializer::new(String::new());
-        for argument in &self.given {
-            if Some(argument.parameter.name) != without {
-                query.append_pair(argument.parameter.name, &argument.text);
-            }
-        }
-        let query = query.finish();
-        match query.is_empty() {
-            true => page.to_owned(),
-            false => format!("{page}?{query}"),
-        }
+    pub(super) fn address(&self, page: Address, without: Option<&str>) -> Address {
+        let given = self.given.iter();
+        given
+            .filter(|argument| Some(argument.parameter.name) != without)
+            .fold(page, |page, argument| {
+                page.with(argument.parameter.name, &argument.text)
+            })
     }
 
     /// The page that the act belongs to, with the same filters.
     pub(super) fn back(&self) -> String {
-        let is_plain = |value: &&str| {
-            let is_word = |byte: u8| byte.is_ascii_alphanumeric() || b"_-".contains(&byte);
-            value.bytes().all(is_word)
-        };
-        let below = self.act.back.and_then(|name| self.get(name));
-        match below.filter(is_plain) {
-            Some(value) => format!("{}/{value}", self.act.page),
-            None if self.act.bulk().is_some() => self.address(self.act.page, None),
-            None => self.act.page.to_owned(),
+        let page = Address::to(self.act.page);
+        match self.act.back.and_then(|name| self.get(name)) {
+            Some(value) => page.part(value),
+            None if self.act.bulk().is_some() => self.address(page, None),
+            None => page,
         }
+        .href()
     }
 }
 
-/// The address that has the values of a form again after the login, with the reason.
-pub(super) fn address_of_form(function: &str, pairs: &Pairs) -> String {
-    let mut query = Serializer::new(String::new());
-    for (name, value) in pairs {
-        if !OF_THE_PREVIEW.contains(&name.as_str()) && !value.is_empty() {
-            query.append_pair(name, value);
-        }
-    }
-    let function: String = form_urlencoded::byte_serialize(function.as_bytes()).collect();
-    format!("/act/{function}?{}", query.finish())
+/// The address that has the values of a form again after the login, with the reason. What belongs to
+/// one preview, such as its number, is not among them.
+pub(super) fn address_of_form(act: &'static Act, pairs: &Pairs) -> String {
+    let names = act.parameters().map(|parameter| parameter.name);
+    names
+        .chain(["why"])
+        .fold(Address::act(act.function.name), |page, name| {
+            page.with(name, verbatim(pairs, name).unwrap_or_default())
+        })
+        .href()
 }
 
 fn sql_arg(sql_type: &str, text: &str) -> SqlArg {
@@ -332,16 +320,20 @@ mod tests {
     fn addresses_have_the_arguments() {
         let arguments = read("retry_all", "handler=shop&error=status+5%25");
         assert_eq!(arguments.back(), "/dead?handler=shop&error=status+5%25");
-        let without = arguments.address("/act/retry_all", Some("error"));
-        assert_eq!(without, "/act/retry_all?handler=shop");
+        let without = arguments.address(Address::act("retry_all"), Some("error"));
+        assert_eq!(without.href(), "/act/retry_all?handler=shop");
         assert_eq!(
             read("pause_handler", "handler=shop").back(),
             "/handlers/shop"
         );
-        assert_eq!(read("pause_handler", "handler=..%2Fx").back(), "/handlers");
+        assert_eq!(
+            read("pause_handler", "handler=..%2Fx").back(),
+            "/handlers/..%2Fx"
+        );
+        assert_eq!(read("pause_handler", "handler=..").back(), "/handlers");
         let form = pairs(b"handler=shop&why=back+again&at_most=7&typed=7&form=x&until=y");
         assert_eq!(
-            address_of_form("retry_all", &form),
+            address_of_form(table::of("retry_all").expect("an act"), &form),
             "/act/retry_all?handler=shop&why=back+again"
         );
     }

@@ -10,6 +10,7 @@ use super::{
     table::{Act, Undo},
 };
 use crate::console::{
+    address::Address,
     frame::Frame,
     page::written,
     problem::PageError,
@@ -25,7 +26,6 @@ use axum::{
 };
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use rand::RngExt as _;
-use url::form_urlencoded;
 
 #[derive(Template)]
 #[template(path = "act.html")]
@@ -184,26 +184,27 @@ fn hidden(arguments: &Arguments, until: &str, matching: Option<i64>) -> Vec<Hidd
 }
 
 fn filter(act: &Act, arguments: &Arguments, argument: &Argument) -> Filter {
-    let page = format!("/act/{}", act.function.name);
+    let page = Address::act(act.function.name);
     Filter {
         label: label(argument.parameter.name),
         text: argument.text.clone(),
         without: match argument.parameter.is_required {
             true => String::new(),
-            false => arguments.address(&page, Some(argument.parameter.name)),
+            false => arguments
+                .address(page, Some(argument.parameter.name))
+                .href(),
         },
     }
 }
 
 fn blocked(act: &Act, arguments: &Arguments, frame: &Frame, role: &str) -> Blocked {
     if frame.is_lapsed {
-        let here = arguments.address(&format!("/act/{}", act.function.name), None);
-        let next: String = form_urlencoded::byte_serialize(here.as_bytes()).collect();
+        let here = arguments.address(Address::act(act.function.name), None);
         return Blocked {
             reason: "The session only reads now, because its ticket is older than 12 hours or it was idle for 2 hours. Log in \
                      with a fresh ticket to act."
                 .to_owned(),
-            login: format!("/login?next={next}"),
+            login: Address::to("/login").with("next", here).href(),
         };
     }
     Blocked {

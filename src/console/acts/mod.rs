@@ -26,6 +26,7 @@ pub(super) use done::done;
 pub(super) use once::Once;
 
 use super::{
+    address::Address,
     problem::{PageError, message},
     request::PageRequest,
 };
@@ -78,7 +79,7 @@ pub(super) async fn act(
     };
     let sent = pairs(&body);
     let Some(session) = request.session() else {
-        return Err(PageError::Login(address_of_form(&function, &sent)));
+        return Err(PageError::Login(address_of_form(act, &sent)));
     };
     if act.answer == Answer::Revealed {
         let revealed = reveal::reveal(&request, act, &sent).await;
@@ -109,7 +110,7 @@ async fn again(
 ) -> Result<Response, PageError> {
     match failure {
         Failure::Failed(VisitError::NoSession) => {
-            Err(PageError::Login(address_of_form(act.function.name, &sent)))
+            Err(PageError::Login(address_of_form(act, &sent)))
         }
         Failure::Failed(
             error @ (VisitError::Forbidden(_)
@@ -121,7 +122,7 @@ async fn again(
             let shown = form::page(request, act, Given::again(sent, failure)).await;
             // The session may have ended since.
             shown.map_err(|error| match error {
-                PageError::Login(_) => PageError::Login(format!("/act/{}", act.function.name)),
+                PageError::Login(_) => PageError::Login(Address::act(act.function.name).href()),
                 other => other,
             })
         }

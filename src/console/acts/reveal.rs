@@ -7,6 +7,7 @@ use super::{
     table::Act,
 };
 use crate::console::{
+    address::Address,
     frame::Frame,
     page::written,
     problem::PageError,
@@ -44,7 +45,7 @@ impl RevealPage<'_> {
     }
 
     fn address(&self) -> String {
-        format!("/events/{}", self.event_id)
+        Address::event(&self.event_id).href()
     }
 }
 
@@ -145,7 +146,11 @@ pub(super) async fn reveal(
         event_id: event_id.to_owned(),
         codes,
         headers: members(revealed.headers.as_deref()),
-        payload: Payload::new(&body, Shape::Pretty),
+        payload: Payload::new(
+            &body,
+            Shape::Pretty,
+            "hookfast.reveal returns all of it in psql, with a reason.",
+        ),
     };
     Ok(match written(&page) {
         Ok(page) => page,

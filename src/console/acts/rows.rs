@@ -2,6 +2,7 @@
 
 use super::table::Subject;
 use crate::console::{
+    address::Address,
     row::{Span, Timestamp},
     view::{
         marks::{self, Breaks, Run},
@@ -67,7 +68,7 @@ impl Cell {
     /// The page of the event, the handler or the source.
     pub(super) fn href(&self) -> String {
         match (self.label.as_str(), self.kind) {
-            ("Event" | "First event", CellKind::Id) => format!("/events/{}", self.text),
+            ("Event" | "First event", CellKind::Id) => Address::event(&self.text).href(),
             _ => String::new(),
         }
     }

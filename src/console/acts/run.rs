@@ -5,12 +5,12 @@ use super::{
     table::{Act, Answer, Proof},
     track,
 };
+use crate::console::address::Address;
 use crate::store::catalog::views;
 use crate::store::{
     AsVisitor, FunctionCall, SecretHash, SqlArg, ViewQuery, VisitError, Visitors, Work,
 };
 use serde::Deserialize;
-use url::form_urlencoded::Serializer;
 
 /// A form that was sent.
 pub(super) struct Form {
@@ -177,21 +177,15 @@ impl Form {
         line: &[LogRow],
         tracked: &[track::Tracked],
     ) -> String {
-        let page = format!("/done/{}", self.act.function.name);
-        let address = arguments.address(&page, None);
-        let mut query = Serializer::new(String::new());
-        query.append_pair("changed", &changed.count.to_string());
+        let page = Address::to("/done").part(self.act.function.name);
+        let mut page = arguments.address(page, None).with("changed", changed.count);
         if let Some(line) = line.first() {
-            query.append_pair("log", &line.log_id.to_string());
+            page = page.with("log", line.log_id);
         }
         if let (Some(id), Proof::Row(_)) = (changed.id, self.act.proof) {
-            query.append_pair("id", &id.to_string());
+            page = page.with("id", id);
         }
-        if !tracked.is_empty() {
-            query.append_pair("deliveries", &track::written(tracked));
-        }
-        let joined = if address.contains('?') { '&' } else { '?' };
-        format!("{address}{joined}{}", query.finish())
+        page.with("deliveries", track::written(tracked)).href()
     }
 }
 

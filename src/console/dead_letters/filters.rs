@@ -1,7 +1,7 @@
 //! The filters of the page, which the acts have too.
 
 use super::super::{
-    link::{Choice, Link, Parameter},
+    address::{Address, Choice, Parameter},
     moment,
     request::PageRequest,
     row::Timestamp,
@@ -89,14 +89,14 @@ impl Filters {
         self.all().next().is_none()
     }
 
-    pub(super) fn address(&self) -> Link {
+    pub(super) fn address(&self) -> Address {
         self.address_without("")
     }
 
-    pub(super) fn address_without(&self, without: &str) -> Link {
+    pub(super) fn address_without(&self, without: &str) -> Address {
         self.all()
             .filter(|(name, _)| *name != without)
-            .fold(Link::to("/dead"), |address, (name, value)| {
+            .fold(Address::to("/dead"), |address, (name, value)| {
                 address.with(name, value)
             })
     }
@@ -149,7 +149,7 @@ impl Filters {
         }
         let after = self.after_at.map(moment::exact);
         let before = self.before_at.map(moment::exact);
-        let address = Link::to(format!("/act/{function}"))
+        let address = Address::act(function)
             .with("handler", self.handler.as_deref().unwrap_or_default())
             .with("type", self.r#type.as_deref().unwrap_or_default())
             .with("error", self.error.as_deref().unwrap_or_default())

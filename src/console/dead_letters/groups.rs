@@ -1,7 +1,7 @@
 //! Dead letters by handler, reason and kind of error.
 
 use super::super::{
-    link::Link,
+    address::Address,
     row::Timestamp,
     view::marks::{self, Breaks, Run},
 };
@@ -92,7 +92,7 @@ pub(super) fn of(rows: &[GroupRow], filters: &Filters) -> Vec<Group> {
         .iter()
         .map(|((handler, reason, error), (group, pattern))| {
             let by_reason = reasons[&(*handler, *error)] > 1 || filters.reason.is_some();
-            let narrowed = Link::to("/dead")
+            let narrowed = Address::to("/dead")
                 .with("handler", handler)
                 .with("reason", if by_reason { reason } else { "" })
                 .with("type", filters.r#type.as_deref().unwrap_or_default())

@@ -4,9 +4,10 @@ mod filters;
 mod groups;
 
 use super::{
+    address::Address,
+    event_row,
     frame::Frame,
     handler::deliveries::after_death,
-    link::Link,
     page::written,
     problem::PageError,
     request::PageRequest,
@@ -78,19 +79,19 @@ impl DeadLetter {
     ];
 
     fn event(&self) -> String {
-        format!("/events/{}", self.event_id)
+        Address::event(&self.event_id).href()
     }
 
     fn handler_page(&self) -> String {
-        format!("/handlers/{}", self.handler)
+        Address::handler(&self.handler).href()
     }
 
     fn error(&self) -> Vec<Run<'_>> {
-        marks::runs(self.last_error.as_deref().unwrap_or_default(), Breaks::Mark)
+        event_row::shown(self.last_error.as_deref().unwrap_or_default(), 300)
     }
 
     fn act(&self, function: &str) -> String {
-        Link::to(format!("/act/{function}"))
+        Address::act(function)
             .with("delivery_id", self.delivery_id)
             .href()
     }

@@ -2,8 +2,8 @@
 
 use super::rows::EventDetails;
 use crate::console::{
+    address::Address,
     event_row,
-    link::Link,
     view::{
         marks::Run,
         payload::{Payload, Shape},
@@ -15,7 +15,7 @@ use serde_json::{Value, value::RawValue};
 use std::collections::BTreeMap;
 
 /// Bodies up to this size are in commands to be copied. The download has any size.
-const COPIED: usize = 32 * 1024;
+const COPIED: usize = 16 * 1024;
 
 /// What the page shows of the body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,10 +43,10 @@ pub(super) fn tab(name: Option<&str>) -> Tab {
     found.map_or(Tab::Body(Shape::Pretty), |(.., tab)| *tab)
 }
 
-pub(super) fn tabs(path: &str, current: Tab) -> Vec<TabLink> {
+pub(super) fn tabs(event: &Address, current: Tab) -> Vec<TabLink> {
     TABS.iter()
         .map(|(name, label, tab)| TabLink {
-            href: Link::to(path).with("body", name).href() + "#body",
+            href: event.clone().with("body", name).at("body").href(),
             label,
             current: *tab == current,
         })
@@ -91,6 +91,17 @@ impl Visible {
         }
     }
 
+    /// Why there is no command to copy.
+    pub(super) fn why_not_copied(&self) -> &'static str {
+        match self.exact() {
+            Some(body) if body.len() > COPIED => {
+                "The body is longer than 16 KiB, so there is no command to copy it. Download it, and send the file with \
+                 curl --data-binary @FILE."
+            }
+            _ => "",
+        }
+    }
+
     pub(super) fn is_hidden(&self) -> bool {
         matches!(self, Self::Masked(_) | Self::Hidden)
     }
@@ -111,8 +122,14 @@ impl Visible {
 
     pub(super) fn payload(&self, shape: Shape) -> Option<Payload<'_>> {
         match (self, shape) {
-            (Self::Exact(bytes), _) => Some(Payload::new(bytes, shape)),
-            (Self::Masked(text), Shape::Pretty) => Some(Payload::new(text.as_bytes(), shape)),
+            (Self::Exact(bytes), _) => {
+                Some(Payload::new(bytes, shape, "The download has all of it."))
+            }
+            (Self::Masked(text), Shape::Pretty) => Some(Payload::new(
+                text.as_bytes(),
+                shape,
+                "The first of the statements below returns all of it.",
+            )),
             _ => None,
         }
     }

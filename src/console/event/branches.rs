@@ -2,6 +2,7 @@
 
 use super::rows::{Attempt, Delivery, Explained, Rows};
 use crate::console::{
+    address::Address,
     event_row::plain,
     row::Timestamp,
     summary::HandlerRow,
@@ -180,16 +181,14 @@ impl Outcome<'_> {
     fn act(&self, event_id: &str, is_erased: bool, rights: &Rights) -> Option<Act> {
         let handler = &self.explained.handler;
         let id = self.delivery.map_or(0, |delivery| delivery.delivery_id);
-        let query = |pairs: &[(&'static str, &str)]| {
-            pairs
-                .iter()
-                .fold(crate::console::link::Link::to(""), |link, (name, value)| {
-                    link.with(name, value)
-                })
-        };
         let act = |label: &str, function: &str, pairs: &[(&'static str, &str)], is_primary| Act {
             label: label.to_owned(),
-            href: format!("/act/{function}{}", query(pairs).href()),
+            href: pairs
+                .iter()
+                .fold(Address::act(function), |act, (name, value)| {
+                    act.with(name, value)
+                })
+                .href(),
             is_primary,
         };
         let id = id.to_string();
@@ -226,7 +225,7 @@ impl Outcome<'_> {
     ) -> Branch {
         Branch {
             handler: self.explained.handler.clone(),
-            href: format!("/handlers/{}", self.explained.handler),
+            href: Address::handler(&self.explained.handler).href(),
             kind: self.kind(),
             word: self.word().to_owned(),
             why: self.why(now),

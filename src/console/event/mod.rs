@@ -8,6 +8,7 @@ mod rows;
 mod story;
 
 use super::{
+    address::Address,
     event_row,
     frame::Frame,
     page::written,
@@ -187,7 +188,7 @@ pub(super) async fn page(
         acts: acts(&rows, &visitor),
         story,
         omitted,
-        tabs: body::tabs(&format!("/events/{id}"), tab),
+        tabs: body::tabs(&Address::event(&rows.event.event_id), tab),
         tab,
         note,
         payload,
@@ -259,7 +260,7 @@ fn acts(rows: &Rows, visitor: &Visitor) -> Vec<Act> {
     let is_erased = rows.event.erased_at.is_some();
     let act = |label, function: &Function| Act {
         label,
-        href: format!("/act/{}?event_id={id}", function.name),
+        href: Address::act(function.name).with("event_id", id).href(),
     };
     let hold = match rows.hold {
         Some(_) => ("Remove the hold", &functions::UNHOLD_EVENT),

@@ -2,6 +2,7 @@
 
 use super::rows::Entry;
 use crate::console::{
+    address::Address,
     event_row,
     row::Timestamp,
     view::{marks::Run, short, time},
@@ -45,7 +46,7 @@ pub(super) fn story(entries: &[Entry], event_id: &str, now: Timestamp) -> (Vec<L
             word: word(&entry.kind).to_owned(),
             message: event_row::shown(entry.message.as_deref().unwrap_or_default(), 400),
             later,
-            other: other.map(|id| (short::id(id), format!("/events/{id}"))),
+            other: other.map(|id| (short::id(id), Address::event(id).href())),
         }
     };
     (entries.iter().skip(omitted).map(line).collect(), omitted)

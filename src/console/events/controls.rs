@@ -1,7 +1,7 @@
 //! What is above the list: windows of time, active filters, and filters to add.
 
 use super::filter::{Filter, TIMES, Times, WINDOWS, Window, minute_text};
-use crate::console::{event_row, frame::Frame, link::Parameter};
+use crate::console::{address::Parameter, event_row, frame::Frame};
 
 /// One window of time.
 pub(super) struct Choice {

@@ -1,6 +1,6 @@
 //! What the address of the page Events asks for.
 
-use crate::console::{link::Link, request::PageRequest, row, view::time};
+use crate::console::{address::Address, request::PageRequest, row, view::time};
 use crate::store::{SqlArg, ViewQuery, catalog::views};
 use uuid::Uuid;
 
@@ -88,16 +88,16 @@ pub(super) struct Filter {
     pub(super) edge: Edge,
     /// What is wrong with the address.
     pub(super) errors: Vec<String>,
-    pub(super) here: Link,
+    pub(super) here: Address,
 }
 
 impl Filter {
     pub(super) fn of(request: &PageRequest) -> Self {
-        let here = Link::here(request, &KNOWN);
+        let here = Address::here(request, &KNOWN);
         Self::parse(here, |name| request.parameter(name))
     }
 
-    fn parse(here: Link, parameter: impl Fn(&str) -> Option<String>) -> Self {
+    fn parse(here: Address, parameter: impl Fn(&str) -> Option<String>) -> Self {
         let mut errors = Vec::new();
         let mut text = |name: &str| {
             let value = parameter(name)?;

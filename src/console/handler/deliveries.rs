@@ -1,17 +1,15 @@
 //! The deliveries of a handler by state, fifty at a time.
 
 use super::super::{
+    address::{Address, Choice},
+    event_row,
     frame::Frame,
     handlers::if_in_time,
-    link::{Choice, Link},
     moment,
     problem::PageError,
     request::PageRequest,
     row::Timestamp,
-    view::{
-        marks::{self, Breaks, Run},
-        number,
-    },
+    view::{marks::Run, number},
 };
 use crate::store::catalog::views;
 use crate::store::{SqlArg, ViewQuery};
@@ -67,7 +65,7 @@ pub(super) struct DeliveryRow {
 
 impl DeliveryRow {
     pub(super) fn event(&self) -> String {
-        format!("/events/{}", self.event_id)
+        Address::event(&self.event_id).href()
     }
 
     /// When it is due, or ended.
@@ -80,7 +78,7 @@ impl DeliveryRow {
         let note = (self.running_by.as_deref())
             .or(self.last_error.as_deref())
             .or(self.ordering_key.as_deref());
-        marks::runs(note.unwrap_or_default(), Breaks::Mark)
+        event_row::shown(note.unwrap_or_default(), 300)
     }
 
     pub(super) fn duration(&self) -> String {
@@ -99,7 +97,7 @@ impl DeliveryRow {
     }
 
     pub(super) fn act(&self, function: &str) -> String {
-        Link::to(format!("/act/{function}"))
+        Address::act(function)
             .with("delivery_id", self.delivery_id)
             .href()
     }
@@ -157,7 +155,7 @@ pub(super) async fn read(
         rows.truncate(PAGE);
     }
     let address = |state: &str, window: Option<&str>| {
-        Link::to(format!("/handlers/{handler}"))
+        Address::handler(handler)
             .with("state", state)
             .with("window", window.unwrap_or_default())
     };

@@ -5,9 +5,9 @@ pub(super) mod deliveries;
 mod rows;
 
 use super::{
+    address::Address,
     frame::Frame,
     handlers::if_in_time,
-    link::Link,
     page::written,
     problem::PageError,
     request::PageRequest,
@@ -81,13 +81,13 @@ struct Wave {
 
 impl HandlerPage {
     fn act(&self, function: &str) -> String {
-        Link::to(format!("/act/{function}"))
+        Address::act(function)
             .with("handler", &self.health.handler)
             .href()
     }
 
     fn dead(&self) -> String {
-        Link::to("/dead")
+        Address::to("/dead")
             .with("handler", &self.health.handler)
             .href()
     }

@@ -1,6 +1,7 @@
 //! Rows of the page, named after the columns of the views.
 
 use super::super::{
+    address::Address,
     handlers::{milliseconds, rate, up_to},
     row::{Span, Timestamp},
     view::marks::{self, Breaks, Run},
@@ -130,7 +131,7 @@ impl Failure {
     }
 
     pub(super) fn event(&self) -> String {
-        format!("/events/{}", self.sample_event_id)
+        Address::event(&self.sample_event_id).href()
     }
 }
 

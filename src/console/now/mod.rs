@@ -4,6 +4,7 @@ mod headline;
 
 use self::headline::Headline;
 use super::{
+    address::Address,
     frame::{Frame, minute_address},
     page::written,
     problem::PageError,
@@ -156,7 +157,7 @@ impl Failure {
     }
 
     fn address(&self) -> String {
-        format!("/events/{}", self.sample_event_id)
+        Address::event(&self.sample_event_id).href()
     }
 }
 

@@ -7,10 +7,13 @@ mod shop;
 mod story;
 mod verdict;
 
-pub(super) use order::{by_parameter, by_request};
+pub(super) use {
+    order::{by_parameter, by_request},
+    row::address,
+};
 
 use super::{
-    address::{self, Choice},
+    address::{Address, Choice},
     frame::Frame,
     page::written,
     problem::PageError,
@@ -106,7 +109,7 @@ impl LowData {
 
     /// The orders of the eSIM.
     fn address(&self) -> String {
-        address::page("/orders", &[("q", &self.iccid)])
+        Address::to("/orders").with("q", &self.iccid).href()
     }
 
     fn remaining(&self) -> String {
@@ -129,7 +132,7 @@ impl Credit {
 
 impl OrdersPage {
     fn find_address(&self) -> String {
-        address::page("/find", &[("q", &self.q)])
+        Address::to("/find").with("q", &self.q).href()
     }
 }
 
@@ -178,16 +181,14 @@ pub(super) async fn page(request: PageRequest) -> Result<Response, PageError> {
         (None, Some(low)) => Some(Cursor::after_low_data(low)),
         (None, None) => None,
     };
+    let here = Address::to("/orders")
+        .with("state", tab)
+        .with("q", &q)
+        .with("within", if tab == "all" { within } else { "" });
     let older = match (more, last) {
-        (Some(()), Some(last)) if q.is_empty() || tab == "low_data" => address::page(
-            "/orders",
-            &[
-                ("state", tab),
-                ("q", &q),
-                ("within", if tab == "all" { within } else { "" }),
-                ("cursor", &last.text()),
-            ],
-        ),
+        (Some(()), Some(last)) if q.is_empty() || tab == "low_data" => {
+            here.clone().with("cursor", last.text()).href()
+        }
         _ => String::new(),
     };
     written(&OrdersPage {
@@ -256,7 +257,7 @@ fn tabs(current: &str, health: &[Health]) -> Vec<Choice> {
     ]
     .into_iter()
     .map(|(tab, label)| Choice {
-        href: address::page("/orders", &[("state", tab)]),
+        href: Address::to("/orders").with("state", tab).href(),
         label,
         current: tab == current,
     })
@@ -267,7 +268,10 @@ fn times(within: &str) -> Vec<Choice> {
     TIMES
         .iter()
         .map(|&(value, label, _)| Choice {
-            href: address::page("/orders", &[("state", "all"), ("within", value)]),
+            href: Address::to("/orders")
+                .with("state", "all")
+                .with("within", value)
+                .href(),
             label: label.to_owned(),
             current: value == within,
         })

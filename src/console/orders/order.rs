@@ -1,7 +1,7 @@
 //! One order: its path from the shop to Airalo and back, its SIMs, and whether the shop has them.
 
 use super::super::{
-    address,
+    address::Address,
     frame::Frame,
     page::written,
     problem::PageError,
@@ -96,7 +96,9 @@ impl Sim {
     }
 
     fn reveal(&self) -> String {
-        address::act("reveal", &[("event_id", &self.event_id)])
+        Address::act("reveal")
+            .with("event_id", &self.event_id)
+            .href()
     }
 
     fn network(&self) -> String {
@@ -123,10 +125,7 @@ impl OrderPage {
     }
 
     fn event_address(&self) -> String {
-        format!(
-            "/events/{}",
-            self.order.event_id.as_deref().unwrap_or_default()
-        )
+        Address::event(self.order.event_id.as_deref().unwrap_or_default()).href()
     }
 
     /// The four sentences as one text.

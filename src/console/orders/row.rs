@@ -1,7 +1,7 @@
 //! An order in plain words, for people who know orders and eSIMs and not Hookfast.
 
 use super::super::{
-    address,
+    address::{Address, is_segment},
     row::Timestamp,
     view::{marks::plain, short, time},
 };
@@ -60,17 +60,12 @@ pub(super) struct OrderRow {
 impl OrderRow {
     /// Its page.
     pub(super) fn address(&self) -> String {
-        let source = address::named_segment(&self.source).unwrap_or_default();
-        let path = format!("/orders/{source}");
-        let request_id = self.request_id.as_deref().unwrap_or_default();
-        if let Some(request_id) = address::named_segment(request_id) {
-            return format!("{path}/{request_id}");
-        }
-        let by = match (&self.description, &self.order_id) {
-            (Some(description), _) => ("description", description.as_str()),
-            (None, order_id) => ("order_id", order_id.as_deref().unwrap_or_default()),
-        };
-        address::page(&path, &[("request_id", request_id), by])
+        address(
+            &self.source,
+            self.request_id.as_deref(),
+            self.description.as_deref(),
+            self.order_id.as_deref(),
+        )
     }
 
     /// What people call it.
@@ -170,6 +165,26 @@ impl OrderRow {
             (None, None) => "No eSIM yet.".to_owned(),
         }
     }
+}
+
+/// The page of an order, by its request id or else by what is known of it.
+pub(in super::super) fn address(
+    source: &str,
+    request_id: Option<&str>,
+    description: Option<&str>,
+    order_id: Option<&str>,
+) -> String {
+    let orders = Address::to("/orders").part(source);
+    let request_id = request_id.unwrap_or_default();
+    if is_segment(request_id) {
+        return orders.part(request_id).href();
+    }
+    let orders = orders.with("request_id", request_id);
+    match description {
+        Some(description) => orders.with("description", description),
+        None => orders.with("order_id", order_id.unwrap_or_default()),
+    }
+    .href()
 }
 
 /// `12:03`, with the date if it is not today's.

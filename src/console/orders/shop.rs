@@ -1,7 +1,7 @@
 //! Whether the handlers of the shop have the result of an order, and what can be done.
 
 use super::super::{
-    address,
+    address::Address,
     row::Timestamp,
     view::{
         marks::plain,
@@ -96,27 +96,23 @@ pub(super) fn branch(
     let act = match delivery {
         Some(delivery) if row.verdict == "dead" && visitor.may(&functions::RETRY) => Some(Act {
             label: "Try again".to_owned(),
-            href: address::act(
-                "retry",
-                &[("delivery_id", &delivery.delivery_id.to_string())],
-            ),
+            href: Address::act("retry")
+                .with("delivery_id", delivery.delivery_id)
+                .href(),
             is_primary: true,
         }),
         _ if row.verdict != "pending" && visitor.may(&functions::REPLAY) => Some(Act {
             label: "Send again".to_owned(),
-            href: address::act(
-                "replay",
-                &[("event_id", event_id), ("handler", &row.handler)],
-            ),
+            href: Address::act("replay")
+                .with("event_id", event_id)
+                .with("handler", &row.handler)
+                .href(),
             is_primary: ["dead", "not routed", "subscribed later"].contains(&row.verdict.as_str()),
         }),
         _ => None,
     };
     Branch {
-        href: address::named_segment(&row.handler).map_or_else(
-            || "/handlers".to_owned(),
-            |name| format!("/handlers/{name}"),
-        ),
+        href: Address::handler(&row.handler).href(),
         handler: row.handler.clone(),
         kind: state::kind(state),
         word: word.to_owned(),
@@ -164,19 +160,24 @@ pub(super) fn acts(order: &OrderRow, visitor: &Visitor) -> Vec<Act> {
     else {
         return Vec::new();
     };
-    let parameters = [("description", description), ("source", &order.source)];
+    let of_order = |function: &str| {
+        Address::act(function)
+            .with("description", description)
+            .with("source", &order.source)
+            .href()
+    };
     let mut acts = Vec::new();
     if visitor.may(&functions::AIRALO_CHECK_ORDER) {
         acts.push(Act {
             label: "Look in Airalo's list now".to_owned(),
-            href: address::act("airalo_check_order", &parameters),
+            href: of_order("airalo_check_order"),
             is_primary: true,
         });
     }
     if visitor.may(&functions::AIRALO_FORGET_ORDER) {
         acts.push(Act {
             label: "Forget this order".to_owned(),
-            href: address::act("airalo_forget_order", &parameters),
+            href: of_order("airalo_forget_order"),
             is_primary: false,
         });
     }

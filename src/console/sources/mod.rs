@@ -11,7 +11,7 @@ pub(super) use {
 };
 
 use super::{
-    address,
+    address::Address,
     frame::Frame,
     page::written,
     problem::PageError,
@@ -84,10 +84,7 @@ struct Verdict {
 
 impl HealthRow {
     fn address(&self) -> String {
-        address::named_segment(&self.source).map_or_else(
-            || "/sources".to_owned(),
-            |source| format!("/sources/{source}"),
-        )
+        Address::source(&self.source).href()
     }
 
     /// The state as a word.

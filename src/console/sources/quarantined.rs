@@ -1,7 +1,7 @@
 //! One quarantined request: why it failed and what to do, and what it contains.
 
 use super::super::{
-    address,
+    address::Address,
     frame::Frame,
     page::written,
     problem::PageError,
@@ -80,10 +80,7 @@ struct Quarantined {
 
 impl Quarantined {
     fn source_address(&self) -> String {
-        address::named_segment(&self.source).map_or_else(
-            || "/sources".to_owned(),
-            |source| format!("/sources/{source}"),
-        )
+        Address::source(&self.source).href()
     }
 
     fn size(&self) -> String {
@@ -170,7 +167,9 @@ pub(in super::super) async fn page(
             .map(|(name, value)| (name.clone(), header_values(value)))
             .collect(),
         shapes: shapes(id, shape),
-        body: body.as_deref().map(|body| Payload::new(body, shape)),
+        body: body
+            .as_deref()
+            .map(|body| Payload::new(body, shape, "The download has all of it.")),
         advice,
         acts,
         request: row,
@@ -194,6 +193,7 @@ pub(in super::super) async fn download(
     };
     let headers = [
         (header::CONTENT_TYPE, "application/octet-stream".to_owned()),
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff".to_owned()),
         (
             header::CONTENT_DISPOSITION,
             format!("attachment; filename=\"quarantined-{id}.body\""),
@@ -234,7 +234,10 @@ fn shapes(id: i64, current: Shape) -> Vec<Tab> {
     ]
     .into_iter()
     .map(|(value, label, shape)| Tab {
-        href: format!("/quarantine/{id}?body={value}#body"),
+        href: Address::quarantined(id)
+            .with("body", value)
+            .at("body")
+            .href(),
         label,
         current: shape == current,
     })
@@ -247,12 +250,11 @@ fn acts(row: &Quarantined, visitor: &Visitor) -> Vec<Link> {
     if row.requested_action.is_some() {
         return acts;
     }
-    let source = ("source", row.source.as_str());
-    let id = row.quarantine_id.to_string();
+    let of_source = |function: &str| Address::act(function).with("source", &row.source);
     if visitor.may(&functions::REVERIFY_QUARANTINED) && !row.is_excerpt {
         acts.push(Link {
             label: "Reverify this source",
-            href: address::act("reverify_quarantined", &[source]),
+            href: of_source("reverify_quarantined").href(),
             kind: "primary",
             sentence: "Verifies all quarantined requests of the source with the present secrets. Genuine ones become events.",
         });
@@ -260,7 +262,7 @@ fn acts(row: &Quarantined, visitor: &Visitor) -> Vec<Link> {
     if visitor.may(&functions::APPROVE_QUARANTINED) && !row.is_excerpt {
         acts.push(Link {
             label: "Approve this request",
-            href: address::act("approve_quarantined", &[("quarantine_id", &id)]),
+            href: Address::act("approve_quarantined").with("quarantine_id", row.quarantine_id).href(),
             kind: "",
             sentence: "Accepts this request on your word, without verification. It becomes an event.",
         });
@@ -268,7 +270,7 @@ fn acts(row: &Quarantined, visitor: &Visitor) -> Vec<Link> {
     if visitor.may(&functions::DISCARD_QUARANTINED) {
         acts.push(Link {
             label: "Discard requests like this",
-            href: address::act("discard_quarantined", &[source, ("reason", &row.reason)]),
+            href: of_source("discard_quarantined").with("reason", &row.reason).href(),
             kind: "danger",
             sentence: "Deletes the quarantined requests of the source with this reason. It cannot be undone.",
         });

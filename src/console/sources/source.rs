@@ -1,7 +1,7 @@
 //! One source: its health and what to do, its last 24 hours, its secrets, and its quarantine.
 
 use super::super::{
-    address,
+    address::Address,
     frame::Frame,
     page::written,
     problem::PageError,
@@ -132,19 +132,20 @@ impl SourcePage {
         marks::runs(text, Breaks::Mark)
     }
 
+    fn here(&self) -> Address {
+        Address::source(&self.health.source).at("quarantine")
+    }
+
     /// The rows of one reason, or of all.
     fn of_reason(&self, reason: &str) -> String {
-        format!(
-            "{}#quarantine",
-            address::page(&self.health.address(), &[("reason", reason)])
-        )
+        self.here().with("reason", reason).href()
     }
 
     fn discard_of(&self, reason: &str) -> String {
-        address::act(
-            "discard_quarantined",
-            &[("source", &self.health.source), ("reason", reason)],
-        )
+        Address::act("discard_quarantined")
+            .with("source", &self.health.source)
+            .with("reason", reason)
+            .href()
     }
 
     /// The address for the sender, without the host, which only the proxy knows.
@@ -197,7 +198,7 @@ pub(in super::super) async fn page(
         .refreshed(30);
     let may = |function| visit.visitor.may(function);
     let link = |allowed: bool, function: &str| match allowed {
-        true => address::act(function, &[("source", &name)]),
+        true => Address::act(function).with("source", &name).href(),
         false => String::new(),
     };
     let reverify = link(
@@ -210,16 +211,11 @@ pub(in super::super) async fn page(
     let more = rows.len() > ROWS;
     rows.truncate(ROWS);
     let older = match rows.last() {
-        Some(last) if more => format!(
-            "{}#quarantine",
-            address::page(
-                &health.address(),
-                &[
-                    ("reason", &reason),
-                    ("cursor", &last.quarantine_id.to_string())
-                ],
-            )
-        ),
+        Some(last) if more => Address::source(&name)
+            .with("reason", &reason)
+            .with("cursor", last.quarantine_id)
+            .at("quarantine")
+            .href(),
         _ => String::new(),
     };
     let mut verdict = health.verdict(frame.as_of);
@@ -250,7 +246,7 @@ fn counts(source: &str) -> ViewQuery {
     ViewQuery::of(&views::COUNTS)
         .grouped(
             &[
-                "date_trunc('hour', v.minute) AS hour",
+                "date_trunc('hour', v.minute, 'UTC') AS hour",
                 "v.counter",
                 "sum(v.value)::bigint AS value",
             ],

@@ -23,8 +23,17 @@ pub(crate) struct Token<'a> {
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Formatted<'a> {
     pub(crate) lines: Vec<Line<'a>>,
-    /// How many lines there are besides: a page has a limit, the payload has none.
-    pub(crate) omitted: usize,
+    /// How many bytes of the payload the lines have, if not all: a page has a limit, the payload has
+    /// none.
+    pub(crate) cut_at: Option<usize>,
+}
+
+/// How much a page shows.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Most {
+    pub(crate) lines: usize,
+    /// In bytes of the page.
+    pub(crate) room: usize,
 }
 
 /// Where the text stops being JSON.
@@ -48,22 +57,22 @@ impl Invalid {
 /// Deeper levels are no further to the right, or the text would leave the page.
 const DEEPEST_INDENT: usize = 24;
 
-/// Formats at most `most` lines and checks all of the text. It has no recursion: the depth of a
+/// Formats the beginning and checks all of the text. It has no recursion: the depth of a
 /// payload is the sender's choice.
-pub(crate) fn format(bytes: &[u8], most: usize) -> Result<Formatted<'_>, Invalid> {
+pub(crate) fn format(bytes: &[u8], most: Most) -> Result<Formatted<'_>, Invalid> {
     let text = str::from_utf8(bytes).map_err(|error| Invalid {
         offset: error.valid_up_to(),
         expected: "a character of UTF-8",
     })?;
     let mut writer = Writer {
         lines: Vec::new(),
-        omitted: 0,
+        cut_at: None,
         most,
     };
     let mut scanner = Scanner { bytes, at: 0 };
     // True for objects.
     let mut open: Vec<bool> = Vec::new();
-    writer.line(0);
+    writer.line(0, 0);
     loop {
         // One value begins here.
         scanner.white_space();
@@ -76,11 +85,11 @@ pub(crate) fn format(bytes: &[u8], most: usize) -> Result<Formatted<'_>, Invalid
             let close = if is_object { b'}' } else { b']' };
             if scanner.peek() == Some(close) {
                 scanner.at += 1;
-                writer.token("punct", if is_object { "{}" } else { "[]" });
+                writer.token("punct", if is_object { "{}" } else { "[]" }, from);
             } else {
-                writer.token("punct", if is_object { "{" } else { "[" });
+                writer.token("punct", if is_object { "{" } else { "[" }, from);
                 open.push(is_object);
-                writer.line(open.len());
+                writer.line(open.len(), scanner.at);
                 if is_object {
                     member(&mut scanner, &mut writer, text)?;
                 }
@@ -88,7 +97,7 @@ pub(crate) fn format(bytes: &[u8], most: usize) -> Result<Formatted<'_>, Invalid
             }
         } else {
             let class = scanner.scalar()?;
-            writer.token(class, &text[from..scanner.at]);
+            writer.token(class, &text[from..scanner.at], from);
         }
         // A value has ended: so do all that it completes.
         loop {
@@ -97,7 +106,7 @@ pub(crate) fn format(bytes: &[u8], most: usize) -> Result<Formatted<'_>, Invalid
                 return match scanner.peek() {
                     None => Ok(Formatted {
                         lines: writer.lines,
-                        omitted: writer.omitted,
+                        cut_at: writer.cut_at,
                     }),
                     Some(_) => Err(scanner.invalid("the end")),
                 };
@@ -105,8 +114,8 @@ pub(crate) fn format(bytes: &[u8], most: usize) -> Result<Formatted<'_>, Invalid
             match (scanner.peek(), is_object) {
                 (Some(b','), _) => {
                     scanner.at += 1;
-                    writer.token("punct", ",");
-                    writer.line(open.len());
+                    writer.token("punct", ",", scanner.at);
+                    writer.line(open.len(), scanner.at);
                     if is_object {
                         member(&mut scanner, &mut writer, text)?;
                     }
@@ -115,8 +124,8 @@ pub(crate) fn format(bytes: &[u8], most: usize) -> Result<Formatted<'_>, Invalid
                 (Some(b'}'), true) | (Some(b']'), false) => {
                     scanner.at += 1;
                     open.pop();
-                    writer.line(open.len());
-                    writer.token("punct", if is_object { "}" } else { "]" });
+                    writer.line(open.len(), scanner.at);
+                    writer.token("punct", if is_object { "}" } else { "]" }, scanner.at);
                 }
                 (_, true) => return Err(scanner.invalid("a comma or }")),
                 (_, false) => return Err(scanner.invalid("a comma or ]")),
@@ -137,44 +146,64 @@ fn member<'a>(
         return Err(scanner.invalid("a key in quotes"));
     }
     scanner.string()?;
-    writer.token("key", &text[from..scanner.at]);
+    writer.token("key", &text[from..scanner.at], from);
     scanner.white_space();
     if scanner.peek() != Some(b':') {
         return Err(scanner.invalid("a colon"));
     }
     scanner.at += 1;
-    writer.token("punct", ": ");
+    writer.token("punct", ": ", scanner.at);
     Ok(())
 }
 
 struct Writer<'a> {
     lines: Vec<Line<'a>>,
-    omitted: usize,
-    most: usize,
+    cut_at: Option<usize>,
+    /// What is left.
+    most: Most,
 }
 
+/// What a token and a line take in a page besides their text.
+const OF_A_TOKEN: usize = 40;
+
 impl<'a> Writer<'a> {
-    fn line(&mut self, depth: usize) {
-        if self.lines.len() < self.most {
-            let indent = "  ".repeat(depth.min(DEEPEST_INDENT));
-            self.lines.push(Line {
-                indent,
-                tokens: Vec::new(),
-            });
-        } else {
-            self.omitted += 1;
+    /// `from` is the place in the payload.
+    fn line(&mut self, depth: usize, from: usize) {
+        if self.cut_at.is_some() {
+            return;
+        }
+        let indent = "  ".repeat(depth.min(DEEPEST_INDENT));
+        let room = self.most.room.checked_sub(indent.len() + 1);
+        match (room, self.lines.len() < self.most.lines) {
+            (Some(room), true) => {
+                self.most.room = room;
+                self.lines.push(Line {
+                    indent,
+                    tokens: Vec::new(),
+                });
+            }
+            _ => self.cut_at = Some(from),
         }
     }
 
-    fn token(&mut self, class: &'static str, text: &'a str) {
-        if self.omitted == 0
-            && let Some(line) = self.lines.last_mut()
-        {
+    fn token(&mut self, class: &'static str, text: &'a str, from: usize) {
+        let (None, Some(line)) = (self.cut_at, self.lines.last_mut()) else {
+            return;
+        };
+        let room = self.most.room.saturating_sub(OF_A_TOKEN);
+        let (fits, taken) = marks::fitting(text.as_bytes(), room);
+        line.tokens.push(Token {
+            class,
+            runs: marks::runs(&text[..fits], Breaks::Mark),
+        });
+        if fits < text.len() {
             line.tokens.push(Token {
-                class,
-                runs: marks::runs(text, Breaks::Mark),
+                class: "punct",
+                runs: marks::runs(" …", Breaks::Mark),
             });
+            self.cut_at = Some(from + fits);
         }
+        self.most.room = room - taken;
     }
 }
 

@@ -45,21 +45,60 @@ pub(crate) fn name(character: char) -> Option<&'static str> {
             "changes the direction of text"
         }
         '\u{200b}'..='\u{200d}'
-        | '\u{2060}'..='\u{2064}'
+        | '\u{2060}'..='\u{2065}'
         | '\u{206a}'..='\u{206f}'
         | '\u{feff}'
         | '\u{180e}'
-        | '\u{34f}' => "takes no room",
+        | '\u{34f}'
+        | '\u{17b4}'
+        | '\u{17b5}'
+        | '\u{1bca0}'..='\u{1bca3}'
+        | '\u{1d173}'..='\u{1d17a}'
+        | '\u{fff0}'..='\u{fff8}' => "takes no room",
         '\u{ad}' => "soft hyphen, mostly invisible",
         '\u{115f}' | '\u{1160}' | '\u{3164}' | '\u{ffa0}' | '\u{2800}' => "looks like a space",
+        // The other spaces are as wide as they say, and look like the usual one.
+        '\u{a0}' | '\u{1680}' | '\u{2000}'..='\u{200a}' | '\u{202f}' | '\u{205f}' => {
+            "space of another kind"
+        }
         '\u{2028}' | '\u{2029}' => "breaks the line",
         '\u{fff9}'..='\u{fffb}' => "annotation, mostly invisible",
         // The variation selector of emoji stays: it is in half of them.
-        '\u{fe00}'..='\u{fe0e}' | '\u{e0100}'..='\u{e01ef}' => "variation selector, can hide text",
-        '\u{e0000}'..='\u{e007f}' => "tag, can hide text",
+        '\u{fe00}'..='\u{fe0e}' | '\u{e0100}'..='\u{e01ef}' | '\u{180b}'..='\u{180f}' => {
+            "variation selector, can hide text"
+        }
+        // Unicode has more of them in reserve, which no font shows either.
+        '\u{e0000}'..='\u{e0fff}' => "tag, can hide text",
         c if c.is_control() => "control character",
         _ => return None,
     })
+}
+
+/// What a mark takes in a page, in bytes.
+const OF_A_MARK: usize = 110;
+
+/// How many of the bytes take at most so much of a page, and how much they take: a mark and a character
+/// that is escaped in HTML are longer there.
+pub(crate) fn fitting(bytes: &[u8], most: usize) -> (usize, usize) {
+    let room_of = |character: char| match character {
+        '\n' | '\t' => 1,
+        '<' | '>' | '&' | '"' | '\'' => 5,
+        c if name(c).is_some() => OF_A_MARK,
+        c => c.len_utf8(),
+    };
+    let (mut at, mut taken) = (0, 0);
+    for chunk in bytes.utf8_chunks() {
+        let valid = chunk.valid().chars().map(|c| (c.len_utf8(), room_of(c)));
+        let invalid = chunk.invalid().iter().map(|_| (1, OF_A_MARK));
+        for (length, room) in valid.chain(invalid) {
+            if taken + room > most {
+                return (at, taken);
+            }
+            taken += room;
+            at += length;
+        }
+    }
+    (at, taken)
 }
 
 /// Splits a text. Plain runs are as long as possible.
@@ -156,8 +195,12 @@ mod tests {
             0x2066..=0x2069,
             0x200b..=0x200f,
             0x2060..=0x2064,
-            0xe0000..=0xe007f,
+            0xe0000..=0xe0fff,
+            0x180b..=0x180f,
+            0x2000..=0x200a,
+            0xfff0..=0xfffb,
             0..=0x1f,
+            0x7f..=0xa0,
         ] {
             for number in range {
                 let character = char::from_u32(number).expect("a character");
@@ -184,6 +227,16 @@ mod tests {
         assert_eq!(shown("a\nb"), ["a", "U+000A", "b"]);
         assert_eq!(runs("a\r\n", Breaks::Keep).len(), 3);
         assert!(runs("", Breaks::Keep).is_empty());
+    }
+
+    #[test]
+    fn marks_take_more_of_a_page() {
+        assert_eq!(fitting(b"abc", 2), (2, 2));
+        assert_eq!(fitting("aä".as_bytes(), 2), (1, 1));
+        assert_eq!(fitting(b"<<", 9), (1, 5));
+        assert_eq!(fitting(b"\xff\xff", OF_A_MARK), (1, OF_A_MARK));
+        assert_eq!(fitting("\u{202e}a".as_bytes(), OF_A_MARK), (3, OF_A_MARK));
+        assert_eq!(fitting(b"", 0), (0, 0));
     }
 
     #[test]

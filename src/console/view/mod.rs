@@ -17,3 +17,4 @@ pub(crate) mod sql_literal;
 pub(crate) mod state;
 pub(crate) mod strip;
 pub(crate) mod time;
+pub(crate) mod visible;

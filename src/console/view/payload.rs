@@ -4,15 +4,17 @@
 use askama::Template;
 
 use super::{
-    json_text::{self, Formatted},
+    json_text::{self, Formatted, Most},
     marks::{self, Breaks, Run},
     number,
 };
 
-/// Lines of a page. More make a phone slow, and nobody reads them there: a download has all.
-const MOST_LINES: usize = 2_000;
-/// Bytes of raw text on a page.
-const MOST_RAW: usize = 256 * 1024;
+/// More makes a phone slow, and nobody reads it there.
+const MOST: Most = Most {
+    lines: 2_000,
+    room: 256 * 1024,
+};
+const MOST_ROWS: usize = 1_024;
 const BYTES_OF_A_ROW: usize = 16;
 
 /// How the page shows the body. The address of the page has it.
@@ -42,68 +44,59 @@ struct Row {
 }
 
 impl<'a> Payload<'a> {
-    pub(crate) fn new(bytes: &'a [u8], shape: Shape) -> Self {
+    /// `rest` says where all of the body is.
+    pub(crate) fn new(bytes: &'a [u8], shape: Shape, rest: &str) -> Self {
         let mut payload = Self {
             note: String::new(),
             formatted: None,
             raw: Vec::new(),
             rows: Vec::new(),
         };
+        let mut shown = bytes.len();
         match shape {
-            Shape::Pretty => match json_text::format(bytes, MOST_LINES) {
+            Shape::Pretty => match json_text::format(bytes, MOST) {
                 Ok(formatted) => {
-                    if formatted.omitted > 0 {
-                        payload.note = omitted(formatted.omitted, "line", "lines");
-                    }
+                    shown = formatted.cut_at.unwrap_or(shown);
                     payload.formatted = Some(formatted);
                 }
                 Err(invalid) => {
-                    payload.raw(bytes);
-                    payload.note = format!("{} {}", invalid.message(), payload.note)
-                        .trim()
-                        .to_owned();
+                    payload.note = invalid.message() + " ";
+                    shown = payload.raw(bytes);
                 }
             },
-            Shape::Raw => payload.raw(bytes),
-            Shape::Hex => payload.hex(bytes),
+            Shape::Raw => shown = payload.raw(bytes),
+            Shape::Hex => shown = payload.hex(bytes),
+        }
+        if shown < bytes.len() {
+            payload.note += &format!(
+                "The page shows the first {} of {} bytes. {rest}",
+                grouped(shown),
+                grouped(bytes.len())
+            );
         }
         payload
     }
 
-    fn raw(&mut self, bytes: &'a [u8]) {
-        let (shown, rest) = bytes.split_at(cut(bytes, MOST_RAW));
-        self.raw = marks::runs_of_bytes(shown, Breaks::Keep);
-        if !rest.is_empty() {
-            self.note = omitted(rest.len(), "byte", "bytes");
-        }
+    /// Returns how many bytes are shown.
+    fn raw(&mut self, bytes: &'a [u8]) -> usize {
+        let (fits, _) = marks::fitting(bytes, MOST.room);
+        self.raw = marks::runs_of_bytes(&bytes[..fits], Breaks::Keep);
+        fits
     }
 
-    fn hex(&mut self, bytes: &[u8]) {
-        let (shown, rest) = bytes.split_at(bytes.len().min(MOST_LINES * BYTES_OF_A_ROW));
-        self.rows = shown
+    fn hex(&mut self, bytes: &[u8]) -> usize {
+        let fits = bytes.len().min(MOST_ROWS * BYTES_OF_A_ROW);
+        self.rows = bytes[..fits]
             .chunks(BYTES_OF_A_ROW)
             .enumerate()
             .map(|(index, chunk)| row(index * BYTES_OF_A_ROW, chunk))
             .collect();
-        if !rest.is_empty() {
-            self.note = omitted(rest.len(), "byte", "bytes");
-        }
+        fits
     }
 }
 
-/// Where to cut without cutting a character.
-fn cut(bytes: &[u8], most: usize) -> usize {
-    let is_inside = |at: usize| bytes.get(at).is_some_and(|byte| byte & 0xc0 == 0x80);
-    let mut at = bytes.len().min(most);
-    while at + 4 > most && at > 0 && is_inside(at) {
-        at -= 1;
-    }
-    at
-}
-
-fn omitted(count: usize, one: &str, many: &str) -> String {
-    let counted = number::counted(i64::try_from(count).unwrap_or(i64::MAX), one, many);
-    format!("{counted} more. The download has all of it.")
+fn grouped(count: usize) -> String {
+    number::grouped(i64::try_from(count).unwrap_or(i64::MAX))
 }
 
 /// As `hexdump -C` writes it.
@@ -136,7 +129,9 @@ mod tests {
     use super::*;
 
     fn page(bytes: &[u8], shape: Shape) -> String {
-        Payload::new(bytes, shape).render().expect("a payload")
+        Payload::new(bytes, shape, "Download it.")
+            .render()
+            .expect("a payload")
     }
 
     #[test]
@@ -168,30 +163,38 @@ mod tests {
     }
 
     #[test]
-    fn large_bodies_are_cut_between_characters() {
-        let body = "ä".repeat(MOST_RAW);
-        for shift in 0..2 {
-            let payload = Payload::new(&body.as_bytes()[shift * 2..], Shape::Raw);
-            assert!(payload.raw.iter().all(|run| !run.is_mark()));
+    fn a_page_shows_the_beginning_of_a_large_body() {
+        let of = |text: &str| text.repeat(1_048_576 / text.len());
+        let bodies = [
+            of("a"),
+            of("ä"),
+            of("<"),
+            of("\u{202e}"),
+            of("1,"),
+            format!("\"{}\"", of("\\u0000")),
+            format!("[{}1]", of("1,")),
+            format!("[{}1]", of("{\"a\":\"<\"},")),
+            format!("{{\"{}\":1}}", of("&")),
+            of("[") + &of("]"),
+        ];
+        for body in bodies
+            .iter()
+            .map(String::as_bytes)
+            .chain([&[0x80; 1_048_576][..]])
+        {
+            for shape in [Shape::Pretty, Shape::Raw, Shape::Hex] {
+                let page = page(body, shape);
+                let begins = String::from_utf8_lossy(&body[..9]);
+                assert!(
+                    page.len() < 512 * 1024,
+                    "{begins}: {} {shape:?}",
+                    page.len()
+                );
+                assert!(page.contains("The page shows the first "), "{begins}");
+                assert!(page.contains("bytes. Download it."), "{begins}");
+                assert!(!page.contains("0xC3"), "a character is not cut");
+            }
         }
-        let odd = format!("x{body}");
-        assert!(
-            Payload::new(odd.as_bytes(), Shape::Raw)
-                .raw
-                .iter()
-                .all(|run| !run.is_mark())
-        );
-        assert!(
-            Payload::new(odd.as_bytes(), Shape::Raw)
-                .note
-                .contains("more")
-        );
-        assert_eq!(
-            Payload::new(&vec![0x80; MOST_RAW * 2], Shape::Hex)
-                .rows
-                .len(),
-            MOST_LINES
-        );
-        assert!(cut(&vec![0x80; MOST_RAW * 2], MOST_RAW) >= MOST_RAW - 4);
+        assert_eq!(Payload::new(b"[1]", Shape::Pretty, "x").note, "");
     }
 }

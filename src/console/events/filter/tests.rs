@@ -1,7 +1,7 @@
 use super::*;
 
 fn filter(parameters: &[(&str, &str)]) -> Filter {
-    Filter::parse(Link::to("/events"), |name| {
+    Filter::parse(Address::to("/events"), |name| {
         let found = parameters.iter().find(|(key, _)| *key == name);
         found.map(|(_, value)| (*value).to_owned())
     })

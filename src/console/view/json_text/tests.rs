@@ -2,7 +2,14 @@ use proptest::prelude::*;
 
 use super::*;
 
-const ALL: usize = usize::MAX;
+const ALL: Most = lines(usize::MAX);
+
+const fn lines(lines: usize) -> Most {
+    Most {
+        lines,
+        room: usize::MAX,
+    }
+}
 
 fn text_of(formatted: &Formatted<'_>) -> String {
     let lines = formatted.lines.iter().map(|line| {
@@ -69,9 +76,9 @@ fn deceptive_characters_are_marks() {
 #[test]
 fn depth_needs_no_stack() {
     let deep = "[".repeat(500_000) + &"]".repeat(500_000);
-    let formatted = format(deep.as_bytes(), 100).expect("JSON");
+    let formatted = format(deep.as_bytes(), lines(100)).expect("JSON");
     assert_eq!(formatted.lines.len(), 100);
-    assert_eq!(formatted.omitted, 999_999 - 100);
+    assert_eq!(formatted.cut_at, Some(100));
     assert!(
         formatted
             .lines
@@ -82,13 +89,31 @@ fn depth_needs_no_stack() {
 
 #[test]
 fn a_page_has_a_limit() {
-    let formatted = format(b"[1,2,3]", 2).expect("JSON");
+    let formatted = format(b"[1,2,3]", lines(2)).expect("JSON");
     assert_eq!(text_of(&formatted), "[\n  1,");
-    assert_eq!(formatted.omitted, 3);
+    assert_eq!(formatted.cut_at, Some(3));
     assert!(
-        format(b"[1,2,3", 2).is_err(),
+        format(b"[1,2,3", lines(2)).is_err(),
         "what is not shown is checked too"
     );
+}
+
+#[test]
+fn one_line_has_a_limit() {
+    let long = format!("{{\"a\":\"{}\",\"b\":1}}", "ä".repeat(1_000));
+    let most = Most {
+        lines: 10,
+        room: 400,
+    };
+    let formatted = format(long.as_bytes(), most).expect("JSON");
+    let text = text_of(&formatted);
+    assert!(text.ends_with("ä …") && text.len() < 400, "{text}");
+    let cut_at = formatted.cut_at.expect("it is cut");
+    assert!(long.is_char_boundary(cut_at) && cut_at < 300, "{cut_at}");
+    let marks = format!("\"{}\"", "\u{202e}".repeat(100));
+    let formatted = format(marks.as_bytes(), most).expect("JSON");
+    assert!(text_of(&formatted).matches("U+202E").count() < 5);
+    assert_eq!(format(b"[1]", most).expect("JSON").cut_at, None);
 }
 
 #[test]
@@ -177,7 +202,7 @@ proptest! {
     }
 
     #[test]
-    fn bytes_never_panic(bytes in any::<Vec<u8>>(), most in 0..9usize) {
-        drop(format(&bytes, most));
+    fn bytes_never_panic(bytes in any::<Vec<u8>>(), most in 0..9usize, room in 0..99usize) {
+        drop(format(&bytes, Most { lines: most, room }));
     }
 }
