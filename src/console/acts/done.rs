@@ -8,7 +8,7 @@ use super::{
     track::{self, State, Tracked},
 };
 use crate::console::{
-    address,
+    address::Address,
     frame::Frame,
     page::written,
     problem::PageError,
@@ -360,16 +360,11 @@ async fn accepted(
 }
 
 fn events_of_quarantine(arguments: &Arguments, since: Option<Timestamp>) -> String {
-    let after = since.map(Timestamp::iso).unwrap_or_default();
-    let source = arguments.get("source").unwrap_or_default();
-    address::page(
-        "/events",
-        &[
-            ("source", source),
-            ("origin", "quarantine"),
-            ("after", &after),
-        ],
-    )
+    Address::to("/events")
+        .with("source", arguments.get("source").unwrap_or_default())
+        .with("origin", "quarantine")
+        .with("after", since.map(Timestamp::iso).unwrap_or_default())
+        .href()
 }
 
 /// How many are in each state, in the order in which the states appear.

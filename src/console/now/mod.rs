@@ -68,14 +68,21 @@ impl StatusRow {
     /// The page that shows it.
     fn href(&self) -> String {
         match self.area.as_str() {
-            "source" => format!("/sources/{}", self.subject),
-            "handler" => format!("/handlers/{}", self.subject),
-            "order" => "/orders".to_owned(),
-            "conflict" => format!("/events?source={}&conflicts=only&window=7d", self.subject),
-            "routing" => format!("/events?source={}", self.subject),
+            "source" => Address::source(&self.subject).href(),
+            "handler" => Address::handler(&self.subject).href(),
+            "order" => Address::to("/orders").href(),
+            "conflict" => conflicts(&self.subject).with("window", "7d").href(),
+            "routing" => Address::to("/events").with("source", &self.subject).href(),
             _ => String::new(),
         }
     }
+}
+
+/// The conflicts of a source.
+fn conflicts(source: &str) -> Address {
+    Address::to("/events")
+        .with("source", source)
+        .with("conflicts", "only")
 }
 
 /// A row of `hookfast.failures`.
@@ -374,7 +381,7 @@ fn areas(status: &[StatusRow], handlers: &[HandlerRow], sources: &[SourceRow]) -
                 number::grouped(source.quarantined)
             ),
             detail: "They failed verification and are no events.".to_owned(),
-            href: format!("/sources/{}#quarantine", source.source),
+            href: Address::source(&source.source).at("quarantine").href(),
         },
         (None, None) => Area {
             name: "Attention",
