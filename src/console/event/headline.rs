@@ -18,6 +18,13 @@ pub(super) fn headline(
             .map_or_else(String::new, |erasure| format!(" by {}", erasure.by()));
         sentence += &format!(" Its payload was erased{by} {}.", at.age(now));
     }
+    if let Some((by, at)) = rows.acknowledged() {
+        let of = format!(
+            "It conflicts with an earlier event, which {by} acknowledged {}.",
+            at.age(now)
+        );
+        return (kind, format!("{of} {sentence}"));
+    }
     if rows.event.conflicts_with.is_some() {
         return (
             "critical",
@@ -188,6 +195,7 @@ mod tests {
             dead_letters: Vec::new(),
             timeline: Vec::new(),
             hold: None,
+            acknowledgement: None,
             erasure: None,
             conflicting: Vec::new(),
         };

@@ -75,6 +75,13 @@ impl EventPage<'_> {
         &self.rows.event
     }
 
+    fn conflict_kind(&self) -> &'static str {
+        match self.rows.acknowledged() {
+            Some(_) => "info",
+            None => "critical",
+        }
+    }
+
     fn key(&self) -> Option<Vec<Run<'static>>> {
         let key = self.rows.event.idempotency_key.as_ref()?;
         Some(event_row::shown(key, 500))

@@ -112,6 +112,20 @@ impl Erasure {
     }
 }
 
+/// A row of `hookfast.conflicts`, without its payloads.
+#[derive(Deserialize)]
+pub(super) struct Acknowledgement {
+    acknowledged_at: Option<Timestamp>,
+    acknowledged_by: Option<String>,
+}
+
+impl Acknowledgement {
+    /// Who acknowledged the conflict, and when.
+    pub(super) fn given(&self) -> Option<(&str, Timestamp)> {
+        Some((self.acknowledged_by.as_deref()?, self.acknowledged_at?))
+    }
+}
+
 #[derive(Deserialize)]
 struct IdRow {
     event_id: String,
@@ -120,6 +134,13 @@ struct IdRow {
 impl Delivery {
     pub(super) fn is_pending(&self) -> bool {
         !["dead", "delivered", "filtered", "discarded", "retired"].contains(&self.state.as_str())
+    }
+}
+
+impl Rows {
+    /// Who acknowledged the conflict, and when.
+    pub(super) fn acknowledged(&self) -> Option<(&str, Timestamp)> {
+        self.acknowledgement.as_ref()?.given()
     }
 }
 
@@ -135,6 +156,8 @@ pub(super) struct Rows {
     pub(super) timeline: Vec<Entry>,
     pub(super) hold: Option<Hold>,
     pub(super) erasure: Option<Erasure>,
+    /// Of an event that conflicts with an earlier one.
+    pub(super) acknowledgement: Option<Acknowledgement>,
     /// Later events with the same key and other content.
     pub(super) conflicting: Vec<String>,
 }
@@ -182,6 +205,15 @@ pub(super) async fn read(visit: &mut AsVisitor, id: Uuid) -> Result<Option<Rows>
         Some(_) => visit.rows(erasures(id)).await?.pop(),
         None => None,
     };
+    let acknowledgement = match event.conflicts_with {
+        Some(_) => {
+            let conflict = ViewQuery::of(&views::CONFLICTS)
+                .columns(&["acknowledged_at", "acknowledged_by"])
+                .is("event_id", of_event());
+            visit.rows(conflict).await?.pop()
+        }
+        None => None,
+    };
     let conflicting = ViewQuery::of(&views::EVENTS)
         .columns(&["event_id"])
         .is("conflicts_with", of_event())
@@ -197,6 +229,7 @@ pub(super) async fn read(visit: &mut AsVisitor, id: Uuid) -> Result<Option<Rows>
         timeline,
         hold,
         erasure,
+        acknowledgement,
         conflicting: conflicting.into_iter().map(|row| row.event_id).collect(),
     }))
 }
