@@ -45,9 +45,8 @@ export const withoutStatus = (reports) => reports.filter((text) => !text.include
 // What axe finds, one line each.
 export async function faults(page) {
   if (!await page.evaluate(() => "axe" in window)) await page.evaluate(axe);
-  const found = await page.evaluate((tags) => window.axe.run({ runOnly: tags, rules: { "target-size": { enabled: true } } }, {
-    resultTypes: ["violations"],
-  }), TAGS);
+  const options = { runOnly: TAGS, rules: { "target-size": { enabled: true } }, resultTypes: ["violations"] };
+  const found = await page.evaluate((chosen) => window.axe.run(document, chosen), options);
   return found.violations.flatMap(({ id, nodes }) => nodes.map((node) =>
     `${id} at ${page.url()}: ${node.html.slice(0, 160)}: ${node.failureSummary.replaceAll(/\s+/g, " ").slice(0, 200)}`));
 }

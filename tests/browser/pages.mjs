@@ -26,7 +26,7 @@ export function pages(ids) {
     "orders": "/orders",
     "orders-all": "/orders?state=all",
     "orders-double": "/orders?state=double",
-    "orders-low-data": "/orders?state=low",
+    "orders-low-data": "/orders?state=low_data",
     "orders-credit": "/orders?state=credit",
     "orders-nothing": "/orders?q=nothing-has-this",
     "order": "/orders/airalo/request-9",

@@ -6,11 +6,8 @@ export async function parallel(items, begin, each, end) {
   const rest = [...items], results = [];
   const lane = async () => {
     const window_ = await begin();
-    try {
-      while (rest.length) results.push(await each(window_, rest.shift()));
-    } finally {
-      results.push(await end(window_));
-    }
+    while (rest.length) results.push(await each(window_, rest.shift()));
+    results.push(await end(window_));
   };
   await Promise.all(Array.from({ length: AT_ONCE }, lane));
   return results;

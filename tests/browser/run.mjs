@@ -8,6 +8,7 @@ import { parseArgs } from "node:util";
 import { launch } from "./browser.mjs";
 import { Console, Postgres } from "./site.mjs";
 import pagesTest from "./pages.test.mjs";
+import payloadsTest from "./payloads.test.mjs";
 
 const { values } = parseArgs({ options: { full: { type: "boolean" }, only: { type: "string" } } });
 const postgres = await Postgres.start();
@@ -17,7 +18,7 @@ let browser;
 
 // The databases are made from one, before any console is connected to it.
 postgres.fixture("fixture");
-postgres.clone("acting", "fixture");
+postgres.clone("pristine", "fixture");
 
 const start = (name) => (name === "dev" ? Console.development(postgres, name, folder) : Console.start(postgres, name));
 const suite = {
@@ -34,7 +35,7 @@ const suite = {
   },
 };
 
-for (const of of [pagesTest]) of(suite);
+for (const of of [pagesTest, payloadsTest]) of(suite);
 
 after(async () => {
   await (await browser)?.close();
