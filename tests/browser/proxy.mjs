@@ -15,6 +15,7 @@ export async function withoutPolicy({ port }) {
     incoming.pipe(asked);
   }).listen(0, "127.0.0.1");
   await once(server, "listening");
+  server.unref();
   return {
     origin: `http://127.0.0.1:${server.address().port}`,
     close: () => { server.close(); server.closeAllConnections(); },

@@ -8,6 +8,7 @@ import { parseArgs } from "node:util";
 import { launch } from "./browser.mjs";
 import { Console, Postgres } from "./site.mjs";
 import pagesTest from "./pages.test.mjs";
+import liveTest from "./live.test.mjs";
 import payloadsTest from "./payloads.test.mjs";
 
 const { values } = parseArgs({ options: { full: { type: "boolean" }, only: { type: "string" } } });
@@ -19,6 +20,7 @@ let browser;
 // The databases are made from one, before any console is connected to it.
 postgres.fixture("fixture");
 postgres.clone("pristine", "fixture");
+postgres.clone("acting", "fixture");
 
 const start = (name) => (name === "dev" ? Console.development(postgres, name, folder) : Console.start(postgres, name));
 const suite = {
@@ -35,7 +37,7 @@ const suite = {
   },
 };
 
-for (const of of [pagesTest, payloadsTest]) of(suite);
+for (const of of [pagesTest, payloadsTest, liveTest]) of(suite);
 
 after(async () => {
   await (await browser)?.close();
