@@ -8,6 +8,7 @@ import { parseArgs } from "node:util";
 import { launch } from "./browser.mjs";
 import { Console, Postgres } from "./site.mjs";
 import pagesTest from "./pages.test.mjs";
+import interactionTest from "./interaction.test.mjs";
 import liveTest from "./live.test.mjs";
 import payloadsTest from "./payloads.test.mjs";
 
@@ -37,7 +38,7 @@ const suite = {
   },
 };
 
-for (const of of [pagesTest, payloadsTest, liveTest]) of(suite);
+for (const of of [pagesTest, payloadsTest, liveTest, interactionTest]) of(suite);
 
 after(async () => {
   await (await browser)?.close();
