@@ -1,4 +1,4 @@
-// Runs the tests of the console in a browser: node run.mjs [--full] [--only TEXT]. scripts/browser prepares and starts it.
+// Runs the tests of the console in a browser: node run.mjs [--full] [--only PATTERN]. scripts/browser prepares and starts it.
 
 import { mkdtempSync, rmSync } from "node:fs";
 import { after, test as nodeTest } from "node:test";
@@ -34,7 +34,7 @@ const suite = {
   },
   browser: () => (browser ??= launch()),
   test: (name, run) => {
-    if (!values.only || name.includes(values.only)) nodeTest(name, run);
+    if (!values.only || new RegExp(values.only).test(name)) nodeTest(name, run);
   },
 };
 
