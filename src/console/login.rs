@@ -31,6 +31,7 @@ struct LoginPage {
     error: &'static str,
     theme: Option<&'static str>,
     stylesheet: String,
+    icon: String,
 }
 
 /// The form. A ticket in the address is only shown: a preview of the link does not redeem it.
@@ -56,6 +57,7 @@ fn page(
         error,
         theme: request.theme,
         stylesheet: assets::address("console.css"),
+        icon: assets::address("icon.svg"),
     };
     written(&page)
 }

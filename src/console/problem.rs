@@ -60,6 +60,7 @@ struct ProblemPage<'a> {
     text: &'a str,
     hint: &'a str,
     stylesheet: String,
+    icon: String,
 }
 
 fn page(status: StatusCode, title: &str, text: &str, hint: &str) -> Response {
@@ -68,6 +69,7 @@ fn page(status: StatusCode, title: &str, text: &str, hint: &str) -> Response {
         text,
         hint,
         stylesheet: super::assets::address("console.css"),
+        icon: super::assets::address("icon.svg"),
     };
     match html(&page) {
         Ok(page) => (status, page).into_response(),

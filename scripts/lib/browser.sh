@@ -1,0 +1,26 @@
+# shellcheck shell=bash
+# Installs what the tests of the console in a browser need: Chromium, and the libraries of tests/browser into target/. Uses
+# give_up of setup.sh, and try_install and node_libraries of clients.sh.
+
+need_browser() {
+    # Debian's package; the names that other systems have for it come after.
+    if ! HOOKFAST_CHROMIUM=$(find_chromium); then
+        try_install chromium
+        HOOKFAST_CHROMIUM=$(find_chromium) ||
+            give_up "Chromium is missing: install it (Debian: apt-get install chromium; Fedora: dnf install chromium), or set HOOKFAST_CHROMIUM to its program"
+    fi
+    node_libraries browser tests/browser ||
+        give_up "the tests in a browser need Node.js 20 or later with npm (Debian, Ubuntu: apt-get install nodejs npm)"
+    [ "$(node -p 'process.versions.node.split(".")[0]')" -ge 20 ] || give_up "Node.js is too old: the tests in a browser need Node.js 20 or later"
+    HOOKFAST_BROWSER_MODULES=$PWD/target/clients/browser
+    export HOOKFAST_CHROMIUM HOOKFAST_BROWSER_MODULES
+}
+
+# Prints the program of Chromium.
+find_chromium() {
+    local program
+    for program in "${HOOKFAST_CHROMIUM:-}" chromium chromium-browser google-chrome; do
+        if [ -n "$program" ] && command -v "$program"; then return 0; fi
+    done
+    return 1
+}
