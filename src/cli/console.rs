@@ -8,10 +8,12 @@ use super::{
 };
 use crate::config::Config;
 use crate::console::{Console, ConsoleSettings};
-use crate::domain::GrantedRole;
+use crate::domain::{GrantedRole, ProxySettings};
 use crate::store::{self, Database, FunctionCall, SqlArg, catalog::functions};
 use anyhow::{Context, bail};
 use std::{net::SocketAddr, process::ExitCode};
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
 
 /// Where the console listens if nothing else is said.
 pub(super) const DEFAULT: &str = "127.0.0.1:8082";
@@ -59,32 +61,72 @@ impl ConsoleCommand {
         let database: Database = database_url()?.parse()?;
         let listener = bind(self.listen, "HOOKFAST_CONSOLE_LISTEN").await?;
         let address = reachable(listener.local_addr()?);
+        let proxied = proxied(&config).await?;
         tracing::info!(%database, "console on http://{address}/");
-        Console::new(&database, settings)
-            .serve(listener, stop_on_signal()?)
-            .await;
+        serve(
+            Console::new(&database, settings),
+            listener,
+            proxied,
+            stop_on_signal()?,
+        )
+        .await;
         tracing::info!("stopped");
         Ok(ExitCode::SUCCESS)
     }
 }
 
-/// The settings of the console that listens at an address.
-pub(super) fn settings(config: &Config, listen: SocketAddr) -> anyhow::Result<ConsoleSettings> {
-    let url = config.console.url.clone();
-    let is_https = url.as_ref().is_some_and(|url| url.scheme() == "https");
-    if !listen.ip().is_loopback() && !is_https {
+/// The listener for a reverse proxy, with what identifies the proxy.
+pub(super) type Proxied = (TcpListener, ProxySettings);
+
+/// Serves the console, on both listeners if it has a reverse proxy.
+pub(super) async fn serve(
+    console: Console,
+    listener: TcpListener,
+    proxied: Option<Proxied>,
+    stop: CancellationToken,
+) {
+    let behind = async {
+        if let Some((listener, proxy)) = proxied {
+            console.behind(proxy).serve(listener, stop.clone()).await;
+        }
+    };
+    tokio::join!(behind, console.clone().serve(listener, stop.clone()));
+}
+
+/// Binds the listener of `[console.proxy]` and reads its secrets.
+pub(super) async fn proxied(config: &Config) -> anyhow::Result<Option<Proxied>> {
+    let Some(proxy) = &config.console_proxy else {
+        return Ok(None);
+    };
+    needs_https(config, proxy.listen)?;
+    let settings = proxy.settings().context("[console.proxy] secrets")?;
+    let listener = bind(proxy.listen, "[console.proxy] listen").await?;
+    let address = listener.local_addr()?;
+    tracing::info!("console for the reverse proxy on http://{address}/");
+    Ok(Some((listener, settings)))
+}
+
+fn needs_https(config: &Config, listen: SocketAddr) -> anyhow::Result<()> {
+    let url = config.console.url.as_ref();
+    if !listen.ip().is_loopback() && url.is_none_or(|url| url.scheme() != "https") {
         bail!(
             "the console listens beyond this machine ({listen}) only behind TLS, so it was not started. Set [console] url to \
              the https address under which browsers reach it, or listen at a loopback address"
         );
     }
+    Ok(())
+}
+
+/// The settings of the console that listens at an address.
+pub(super) fn settings(config: &Config, listen: SocketAddr) -> anyhow::Result<ConsoleSettings> {
+    needs_https(config, listen)?;
     let role = config
         .roles
         .get(GrantedRole::Console)
         .map(ToString::to_string);
     Ok(ConsoleSettings {
         role: role.unwrap_or_else(|| GrantedRole::Console.default_name().to_owned()),
-        url,
+        url: config.console.url.clone(),
         is_development: false,
     })
 }

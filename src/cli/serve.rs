@@ -71,7 +71,9 @@ impl Serve {
             let settings = console::settings(&config, self.console_listen)?;
             let database: Database = console_url()?.parse()?;
             let listener = bind(self.console_listen, "HOOKFAST_CONSOLE_LISTEN").await?;
-            tokio::spawn(Console::new(&database, settings).serve(listener, stop.clone()));
+            let proxied = console::proxied(&config).await?;
+            let console = Console::new(&database, settings);
+            tokio::spawn(console::serve(console, listener, proxied, stop.clone()));
         }
         let mut app = builder.build();
         reload_on_hangup(&mut app, self.file.config, None)?;

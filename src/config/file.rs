@@ -1,6 +1,7 @@
 //! The format of the file, and the checks that turn it into a [`Config`].
 
 mod api;
+mod console;
 mod fixed;
 mod handler;
 mod retention;
@@ -8,13 +9,13 @@ mod source;
 mod toml_error;
 
 use super::{Config, units};
-use crate::domain::{ConsoleConfig, GrantedRole, IngressLimits, QuarantineLimits, RoleNames};
+use crate::domain::{GrantedRole, IngressLimits, QuarantineLimits, RoleNames};
+use console::Console;
 use handler::{Handler, handler};
 use retention::{Keep, retention};
 use serde::Deserialize;
 use source::{Source, sources};
 use std::{collections::BTreeMap, fmt, str::FromStr, time::Duration};
-use url::Url;
 
 /// The same as `Builder`'s default.
 const GRACE: Duration = Duration::from_secs(25);
@@ -72,13 +73,6 @@ struct Roles {
     support: Option<String>,
     operator: Option<String>,
     console: Option<String>,
-}
-
-#[derive(Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-struct Console {
-    url: Option<String>,
-    roles: Vec<String>,
 }
 
 /// Problems, each with the setting it is about.
@@ -149,6 +143,7 @@ pub(super) fn parse(text: &str) -> Result<Config, Vec<String>> {
         toml::from_str(text).map_err(|error| vec![toml_error::describe(error, text)])?;
     let mut problems = Problems(Vec::new());
     let (sources, sql_sources) = sources(&file.sources, &mut problems);
+    let roles = roles(&file.roles, &mut problems);
     let config = Config {
         config_version: file.config_version,
         sources,
@@ -171,8 +166,9 @@ pub(super) fn parse(text: &str) -> Result<Config, Vec<String>> {
             file.worker.shutdown_timeout.as_deref(),
             GRACE,
         ),
-        roles: roles(&file.roles, &mut problems),
-        console: console(&file.console, &mut problems),
+        console: file.console.checked(&mut problems),
+        console_proxy: file.console.proxy(&roles, &mut problems),
+        roles,
         fixed: fixed::digest(text),
     };
     if problems.0.is_empty() {
@@ -254,29 +250,6 @@ fn roles(roles: &Roles, problems: &mut Problems) -> RoleNames {
         }
     }
     names
-}
-
-fn console(console: &Console, problems: &mut Problems) -> ConsoleConfig {
-    let url: Option<Url> = console
-        .url
-        .as_deref()
-        .and_then(|url| problems.parsed("[console] url", url));
-    let is_site = |url: &Url| {
-        ["http", "https"].contains(&url.scheme()) && url.path() == "/" && url.query().is_none()
-    };
-    if url.as_ref().is_some_and(|url| !is_site(url)) {
-        problems.0.push(
-            "[console] url: it must be http:// or https:// with a host and no path, such as https://hooks.example.com"
-                .to_owned(),
-        );
-    }
-    let roles = console.roles.iter();
-    ConsoleConfig {
-        url,
-        roles: roles
-            .filter_map(|name| problems.parsed("[console] roles", name))
-            .collect(),
-    }
 }
 
 fn quarantine(quarantine: &Quarantine, problems: &mut Problems) -> QuarantineLimits {

@@ -8,12 +8,14 @@ mod api;
 mod clear_text;
 mod file;
 mod handler;
+mod proxy;
 mod secrets;
 mod units;
 mod used;
 
 pub use api::ApiConfig;
 pub use handler::{HandlerConfig, HandlerKind, HttpConfig};
+pub use proxy::ProxyConfig;
 pub use secrets::{NotAReference, SecretError, SecretRef, SecretRefs};
 pub(crate) use used::UsedSecret;
 
@@ -51,6 +53,8 @@ pub struct Config {
     pub roles: RoleNames,
     /// The console.
     pub console: ConsoleConfig,
+    /// The reverse proxy that tells the console who its visitors are.
+    pub console_proxy: Option<ProxyConfig>,
     /// The digest of everything except the references of secrets and the headers, which a reload
     /// can replace.
     pub(crate) fixed: [u8; 32],

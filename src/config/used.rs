@@ -90,6 +90,19 @@ impl Config {
         used
     }
 
+    /// Those of `[console.proxy]`, which are read at the start only.
+    fn secrets_of_the_proxy(&self) -> impl Iterator<Item = UsedSecret<'_>> {
+        let references = self
+            .console_proxy
+            .iter()
+            .flat_map(|proxy| proxy.secrets.references());
+        references.map(|reference| UsedSecret {
+            table: "[console.proxy]".to_owned(),
+            setting: "secrets".to_owned(),
+            value: Found::Reference(reference),
+        })
+    }
+
     /// Warns of secrets with something around them that is probably not part of them, one sentence
     /// for each. No sentence shows a value.
     pub fn odd_secrets(&self) -> Vec<String> {
@@ -102,6 +115,9 @@ impl Config {
                 used.label()
             ))
         };
-        self.used_secrets().into_iter().filter_map(odd).collect()
+        let used = self.used_secrets().into_iter();
+        used.chain(self.secrets_of_the_proxy())
+            .filter_map(odd)
+            .collect()
     }
 }

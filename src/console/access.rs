@@ -18,7 +18,7 @@ const ROWS: usize = 50;
 struct AccessPage {
     frame: Frame,
     rows: Vec<AccessRow>,
-    /// The id of the visitor's own.
+    /// The id of the visitor's own; 0 without a session.
     own: i64,
     sees_all: bool,
     older: String,
@@ -97,7 +97,7 @@ pub(super) async fn access(request: PageRequest) -> Result<Response, PageError> 
     let has_more = rows.len() > ROWS;
     rows.truncate(ROWS);
     let frame = Frame::of(&request, &mut visit, "/access", "Access").await?;
-    let own = visit.visitor.access_id;
+    let own = visit.visitor.access_id.unwrap_or_default();
     let sees_all = visit.visitor.may(&functions::DISCARD);
     visit.finish().await?;
     let last = rows.last().filter(|_| has_more);

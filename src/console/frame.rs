@@ -60,6 +60,8 @@ pub(super) struct Frame {
     pub(super) role: String,
     /// Whether the session has only the reader's role now, and a new ticket would give more.
     pub(super) is_lapsed: bool,
+    /// Whether there is a session that can be ended. A reverse proxy's visitors have none here.
+    pub(super) has_session: bool,
     pub(super) nav: Vec<NavItem>,
     pub(super) exceptions: Vec<Exception>,
     pub(super) strip: Option<Strip>,
@@ -104,6 +106,7 @@ impl Frame {
             person: visitor.person.clone(),
             role: visitor.role.clone(),
             is_lapsed,
+            has_session: visitor.access_id.is_some(),
             nav: nav.into(),
             exceptions: summary.exceptions.clone(),
             strip: (page != "/").then(|| Strip::thin(&summary.minutes, minute_address)),
@@ -125,6 +128,7 @@ impl Frame {
             person: "mira".to_owned(),
             role: "operator".to_owned(),
             is_lapsed: false,
+            has_session: true,
             nav: Vec::new(),
             exceptions: Vec::new(),
             strip: None,
@@ -185,12 +189,15 @@ async fn is_lapsed(visit: &mut AsVisitor) -> Result<bool, PageError> {
         role: Option<String>,
     }
     let visitor = &visit.visitor;
-    if visitor.acts_until > visit.as_of {
+    let (Some(access_id), Some(acts_until)) = (visitor.access_id, visitor.acts_until) else {
+        return Ok(false);
+    };
+    if acts_until > visit.as_of {
         return Ok(false);
     }
     let of_ticket = ViewQuery::of(&views::ACCESS)
         .columns(&["role"])
-        .is("access_id", Some(SqlArg::number(visitor.access_id)));
+        .is("access_id", Some(SqlArg::number(access_id)));
     let of_ticket: Option<OfTicket> = visit.rows(of_ticket).await?.pop();
     let role = of_ticket.and_then(|row| row.role);
     Ok(role.is_some_and(|role| role != visit.visitor.role))

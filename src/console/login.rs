@@ -6,6 +6,7 @@ use super::{
     problem::{PageError, message},
     request::{PageRequest, hash},
 };
+use crate::store::Credential;
 use askama::Template;
 use axum::{
     body::{Body, to_bytes},
@@ -116,8 +117,8 @@ const UNKNOWN: &str =
     "This ticket is not known, was used, or is older than ten minutes. Nobody was logged in.";
 
 pub(super) async fn log_out(request: PageRequest) -> Result<Response, PageError> {
-    if let Some(session) = request.session() {
-        request.console.shared.visitors.log_out(session).await?;
+    if let Some(Credential::Session(session)) = request.credential() {
+        request.console.shared.visitors.log_out(*session).await?;
     }
     let mut response = Redirect::to("/login").into_response();
     set_cookie(&mut response, &request, None);

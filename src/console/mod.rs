@@ -1,7 +1,7 @@
 //! The console: pages for a browser, with the rights that Postgres gives the visitor.
 //!
 //! ```text
-//! request → guard (host, origin, cookie) → AsVisitor (session, role) → page (rows → template)
+//! request → guard (host, origin) → cookie, or reverse proxy → AsVisitor (session, role) → page (rows → template)
 //! ```
 //!
 //! A page is its address: it keeps no state in the browser. GET and HEAD change nothing. Everything
@@ -28,6 +28,7 @@ mod now;
 mod orders;
 mod page;
 mod problem;
+mod proxy;
 mod request;
 mod row;
 mod settings;
@@ -37,13 +38,14 @@ mod view;
 
 pub use settings::ConsoleSettings;
 
+use crate::domain::ProxySettings;
 use crate::http_server::{self, ConnectionLimits, Problem};
 use crate::store::{Database, Visitors};
 use axum::{
     Router,
     http::StatusCode,
     middleware,
-    routing::{get, post},
+    routing::{any, get, post},
 };
 use login::LoginAttempts;
 use std::{sync::Arc, time::Duration};
@@ -55,6 +57,8 @@ use tokio_util::sync::CancellationToken;
 #[derive(Clone)]
 pub struct Console {
     shared: Arc<Shared>,
+    /// Set on the listener for a reverse proxy, which says who the visitors are.
+    proxy: Option<Arc<ProxySettings>>,
 }
 
 struct Shared {
@@ -77,6 +81,15 @@ impl Console {
         };
         Self {
             shared: Arc::new(shared),
+            proxy: None,
+        }
+    }
+
+    /// The same console on a listener of its own, for the visitors that a reverse proxy identifies.
+    pub fn behind(&self, proxy: ProxySettings) -> Self {
+        Self {
+            shared: self.shared.clone(),
+            proxy: Some(Arc::new(proxy)),
         }
     }
 
@@ -102,7 +115,16 @@ impl Console {
             true => Router::new().route("/design", get(design::design)),
             false => Router::new(),
         };
-        development
+        let doors = match self.proxy {
+            Some(_) => Router::new()
+                .route("/login", any(proxy::no_session))
+                .route("/logout", any(proxy::no_session)),
+            None => Router::new()
+                .route("/login", get(login::form).post(login::redeem))
+                .route("/logout", post(login::log_out)),
+        };
+        doors
+            .merge(development)
             .route("/", get(now::now))
             .route("/events", get(events::page))
             .route("/events/{id}", get(event::page))
@@ -123,10 +145,12 @@ impl Console {
             .route("/access", get(access::access))
             .route("/act/{function}", get(acts::show).post(acts::act))
             .route("/done/{function}", get(acts::done))
-            .route("/login", get(login::form).post(login::redeem))
-            .route("/logout", post(login::log_out))
             .route("/assets/{hash}/{name}", get(assets::serve))
             .fallback(problem::unknown_page)
+            .layer(middleware::from_fn_with_state(
+                self.clone(),
+                proxy::identify,
+            ))
             .layer(middleware::from_fn_with_state(self.clone(), guard::guard))
             .with_state(self)
     }

@@ -126,6 +126,17 @@ fn failed(error: &VisitError) -> Response {
                 "Have it granted: GRANT {role} TO the console's login; `hookfast check` prints the statement."
             ),
         ),
+        VisitError::RoleNotAllowed(role) => page(
+            StatusCode::FORBIDDEN,
+            "Your group's role cannot be used here",
+            &format!(
+                "The console may not take the role {role} for your group, so the page was not read and nothing was changed. \
+                 The role does not exist or was not granted to the console's login, or it is the owner's, a superuser's or \
+                 the console's own."
+            ),
+            "Have `hookfast check` run: it prints the grants that are missing. Otherwise [console.proxy] groups needs \
+             another role.",
+        ),
         VisitError::Forbidden(reason) => page(
             StatusCode::FORBIDDEN,
             "You may not do this",

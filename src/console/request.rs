@@ -1,7 +1,7 @@
 //! The parts of a request that pages use: session, theme, query.
 
 use super::{Console, problem::PageError};
-use crate::store::{AsVisitor, SecretHash, Work};
+use crate::store::{AsVisitor, Credential, SecretHash, Work};
 use axum::{
     extract::{FromRequestParts, State},
     http::{HeaderMap, Uri, header, request::Parts},
@@ -20,7 +20,7 @@ pub(super) struct PageRequest {
     pub(super) uri: Uri,
     pub(super) theme: Option<&'static str>,
     host: String,
-    session: Option<SecretHash>,
+    credential: Option<Credential>,
 }
 
 impl FromRequestParts<Console> for PageRequest {
@@ -38,8 +38,13 @@ impl FromRequestParts<Console> for PageRequest {
         } else {
             COOKIE
         };
+        let credential = match console.proxy {
+            // The proxy has said who it is; a session is not needed, and not looked at.
+            Some(_) => parts.extensions.get().cloned(),
+            None => cookie(&parts.headers, name).map(|key| Credential::Session(hash(&key))),
+        };
         Ok(Self {
-            session: cookie(&parts.headers, name).map(|key| hash(&key)),
+            credential,
             theme: match cookie(&parts.headers, "hookfast-theme").as_deref() {
                 Some("light") => Some("light"),
                 Some("dark") => Some("dark"),
@@ -55,10 +60,10 @@ impl FromRequestParts<Console> for PageRequest {
 impl PageRequest {
     /// Begins a transaction with the rights of the visitor.
     pub(super) async fn visit(&self, work: Work) -> Result<AsVisitor, PageError> {
-        let Some(session) = self.session else {
+        let Some(credential) = &self.credential else {
             return Err(PageError::login(&self.uri));
         };
-        let visited = self.console.shared.visitors.visit(session, work).await;
+        let visited = self.console.shared.visitors.visit(credential, work).await;
         visited.map_err(|error| PageError::of(error, &self.uri))
     }
 
@@ -69,8 +74,8 @@ impl PageRequest {
             .map(|(_, value)| value.into_owned())
     }
 
-    pub(super) fn session(&self) -> Option<SecretHash> {
-        self.session
+    pub(super) fn credential(&self) -> Option<&Credential> {
+        self.credential.as_ref()
     }
 
     /// The header that gives the browser the key of a session, or takes it away.

@@ -16,6 +16,7 @@ use axum::{Router, body::Body, http::Request};
 use hyper::{body::Body as _, body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::TokioIo;
 use std::{
+    net::IpAddr,
     pin::{Pin, pin},
     sync::Arc,
     time::Duration,
@@ -61,6 +62,10 @@ impl Default for ConnectionLimits {
     }
 }
 
+/// Where a request's connection comes from, among the extensions of the request.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct PeerAddress(pub(crate) IpAddr);
+
 /// The state that all connections of a server share.
 pub(super) struct Shared<F> {
     pub(super) router: Router,
@@ -92,11 +97,15 @@ pub(super) async fn run(
     shared: &Shared<impl Fn(Unserved, &[u8])>,
 ) {
     let watch = Arc::clone(&entry.watch);
+    let peer = stream.peer_addr().ok().map(|peer| PeerAddress(peer.ip()));
     let service = service_fn(|request: Request<Incoming>| {
         watch.request(!request.body().is_end_stream());
         let (router, watch) = (shared.router.clone(), Arc::clone(&watch));
         let mut request = request.map(|body| Body::new(WatchedBody::new(body, Arc::clone(&watch))));
         request.extensions_mut().insert(entry.rivals());
+        if let Some(peer) = peer {
+            request.extensions_mut().insert(peer);
+        }
         async move {
             let response = router.oneshot(request).await;
             watch.answered();

@@ -17,7 +17,7 @@ mod timed_stream;
 mod unserved;
 
 pub(crate) use accept::serve;
-pub(crate) use connection::ConnectionLimits;
+pub(crate) use connection::{ConnectionLimits, PeerAddress};
 pub(crate) use pace::Pace;
 pub(crate) use problem::Problem;
 pub(crate) use table::Rivals;

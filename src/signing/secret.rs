@@ -1,7 +1,9 @@
 //! A signing key that cannot be printed.
 
 use secrecy::{ExposeSecret, SecretSlice};
+use sha2::{Digest as _, Sha256};
 use std::fmt;
+use subtle::ConstantTimeEq as _;
 
 /// The shortest secret that is accepted, in bytes. With an empty one anybody could sign.
 const SHORTEST: usize = 16;
@@ -45,6 +47,13 @@ impl Secret {
         &self.label
     }
 
+    /// Whether a text is the secret, in a time that says nothing about how much of it is.
+    pub fn is(&self, text: &[u8]) -> bool {
+        // Digests have one length, so that the time does not tell the secret's either.
+        let (own, other) = (Sha256::digest(self.bytes()), Sha256::digest(text));
+        own[..].ct_eq(&other[..]).into()
+    }
+
     pub(super) fn bytes(&self) -> &[u8] {
         self.bytes.expose_secret()
     }
@@ -66,5 +75,14 @@ mod tests {
         assert!(Secret::new("env:X", vec![b'a'; 15]).is_err());
         let secret = Secret::new("env:X", b"0123456789abcdef".to_vec()).expect("16 bytes");
         assert_eq!(format!("{secret:?}"), "Secret(env:X)");
+        assert!(secret.is(b"0123456789abcdef"));
+        for other in [
+            "",
+            "0123456789abcdeF",
+            "0123456789abcde",
+            "0123456789abcdef ",
+        ] {
+            assert!(!secret.is(other.as_bytes()), "{other}");
+        }
     }
 }

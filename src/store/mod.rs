@@ -98,5 +98,5 @@ pub(crate) use session::Sessions;
 pub use settle::{SettleOutcome, Settled, Settlement};
 pub use sweep::{KeySweep, OutboxSweep, live_workers, pulled_handlers};
 pub use transaction::SettlingTransaction;
-pub use visitor::{AsVisitor, SecretHash, VisitError, Visitor, Visitors, Work};
+pub use visitor::{AsVisitor, Credential, SecretHash, VisitError, Visitor, Visitors, Work};
 pub use watermark::Watermarks;

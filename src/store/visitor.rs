@@ -29,6 +29,20 @@ const CONNECT: Duration = Duration::from_secs(5);
 /// secrets themselves are never sent.
 pub type SecretHash = [u8; 32];
 
+/// What shows who sends a request.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Credential {
+    /// The holder of the key of a session.
+    Session(SecretHash),
+    /// Somebody whom a reverse proxy has identified, with the role of the person's group.
+    Proxied {
+        /// `proxy:` and the name that the proxy gave, so that nobody is mistaken for a database role.
+        person: String,
+        /// The role of the group.
+        role: String,
+    },
+}
+
 /// What a request does. Its statements may take this long.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Work {
@@ -53,14 +67,15 @@ impl Work {
 /// Who a session belongs to, and what it may do now.
 #[derive(Clone, Debug)]
 pub struct Visitor {
-    /// The id in `hookfast.access`.
-    pub access_id: i64,
+    /// The id in `hookfast.access`; somebody whom a reverse proxy has identified has no session.
+    pub access_id: Option<i64>,
     /// The person.
     pub person: String,
     /// The role whose rights the request has.
     pub role: String,
-    /// Until when the role is that of the ticket, in microseconds since 1970.
-    pub acts_until: i64,
+    /// Until when the role is that of the ticket, in microseconds since 1970. Without a session the
+    /// role does not lapse.
+    pub acts_until: Option<i64>,
     /// The functions that the role may call.
     may: HashSet<String>,
 }
@@ -85,6 +100,7 @@ const AS_CONSOLE: &str = "SELECT set_config('role', $1, true)";
 const SESSION: &str = "SELECT access_id, person, role, \
         (extract(epoch FROM acts_until) * 1000000)::bigint AS acts_until \
     FROM hookfast.console_session($1)";
+const MAY_TAKE: &str = "SELECT hookfast.console_may_take($1)";
 const AS_ROLE: &str = "SELECT set_config('role', $1, true), set_config('hookfast.on_behalf_of', $2, true), \
     set_config('hookfast.mask_payloads', 'on', true), set_config('statement_timeout', $3, true), \
     set_config('transaction_read_only', \
@@ -112,6 +128,9 @@ pub enum VisitError {
     /// The console's login may not take the role of the session.
     #[error("the console's login may not take the role {0}")]
     RoleNotGranted(String),
+    /// The database does not let the console take the role that a reverse proxy's group has.
+    #[error("the console takes the role {0} for nobody")]
+    RoleNotAllowed(String),
     /// The statement took longer than it may.
     #[error("the statement took longer than {0:?}")]
     TooSlow(Duration),
@@ -192,25 +211,32 @@ impl Visitors {
         transaction.end("COMMIT").await
     }
 
-    /// Begins a transaction with the rights of a session.
+    /// Begins a transaction with the rights of a visitor.
     ///
     /// # Errors
-    /// [`VisitError::NoSession`], or if the database cannot be queried.
-    pub async fn visit(&self, session: SecretHash, work: Work) -> Result<AsVisitor, VisitError> {
+    /// [`VisitError::NoSession`] or [`VisitError::RoleNotAllowed`], or if the database cannot be
+    /// queried.
+    pub async fn visit(
+        &self,
+        credential: &Credential,
+        work: Work,
+    ) -> Result<AsVisitor, VisitError> {
         let mut transaction = self.begin(work).await?;
-        let find = sqlx::query(SESSION).bind(session.to_vec());
-        let rows = transaction.fetch(find).await?;
-        let Some(row) = rows.first() else {
-            // What the function has written about the end of the session is kept.
-            transaction.end("COMMIT").await?;
-            return Err(VisitError::NoSession);
+        let found = match credential {
+            Credential::Session(session) => transaction.of_session(session).await?,
+            Credential::Proxied { person, role } => transaction.of_proxy(person, role).await?,
         };
-        let mut visitor = Visitor {
-            access_id: row.get("access_id"),
-            person: row.get("person"),
-            role: row.get("role"),
-            acts_until: row.get("acts_until"),
-            may: HashSet::new(),
+        let mut visitor = match (found, credential) {
+            (Some(visitor), _) => visitor,
+            (None, Credential::Session(_)) => {
+                // What the function has written about the end of the session is kept.
+                transaction.end("COMMIT").await?;
+                return Err(VisitError::NoSession);
+            }
+            (None, Credential::Proxied { role, .. }) => {
+                transaction.end("COMMIT").await?;
+                return Err(VisitError::RoleNotAllowed(role.clone()));
+            }
         };
         let as_role = sqlx::query(AS_ROLE)
             .bind(visitor.role.clone())
@@ -270,6 +296,33 @@ impl Transaction {
         within(work.timeout() + MARGIN, "query for a visitor", fetched)
             .await
             .map_err(|error| VisitError::of(error, work))
+    }
+
+    async fn of_session(&mut self, session: &SecretHash) -> Result<Option<Visitor>, VisitError> {
+        let rows = self
+            .fetch(sqlx::query(SESSION).bind(session.to_vec()))
+            .await?;
+        Ok(rows.first().map(|row| Visitor {
+            access_id: Some(row.get("access_id")),
+            person: row.get("person"),
+            role: row.get("role"),
+            acts_until: Some(row.get("acts_until")),
+            may: HashSet::new(),
+        }))
+    }
+
+    async fn of_proxy(&mut self, person: &str, role: &str) -> Result<Option<Visitor>, VisitError> {
+        let rows = self
+            .fetch(sqlx::query(MAY_TAKE).bind(role.to_owned()))
+            .await?;
+        let may_take = rows.first().is_some_and(|row| row.get(0));
+        Ok(may_take.then(|| Visitor {
+            access_id: None,
+            person: person.to_owned(),
+            role: role.to_owned(),
+            acts_until: None,
+            may: HashSet::new(),
+        }))
     }
 
     async fn run(&mut self, statement: &'static str) -> Result<(), VisitError> {

@@ -78,7 +78,7 @@ pub(super) async fn act(
         ));
     };
     let sent = pairs(&body);
-    let Some(session) = request.session() else {
+    let Some(credential) = request.credential().cloned() else {
         return Err(PageError::Login(address_of_form(act, &sent)));
     };
     if act.answer == Answer::Revealed {
@@ -93,8 +93,8 @@ pub(super) async fn act(
         act,
         sent: sent.clone(),
     };
-    let key = value(&sent, "form").map(|form| (session, form.to_owned()));
-    let run = async move { form.run(&visitors, session).await };
+    let key = value(&sent, "form").map(|form| (credential.clone(), form.to_owned()));
+    let run = async move { form.run(&visitors, &credential).await };
     match request.console.shared.once.run(key, run).await {
         Ok(location) => Ok(Redirect::to(&location).into_response()),
         Err(failure) => again(&request, act, sent, failure).await,

@@ -6,7 +6,7 @@
 //! again. Restarting the console forgets the numbers.
 
 use super::run::Failure;
-use crate::store::SecretHash;
+use crate::store::Credential;
 use parking_lot::Mutex;
 use std::{
     collections::HashMap,
@@ -21,8 +21,8 @@ const MOST: usize = 1_000;
 /// The longest number.
 const LONGEST: usize = 64;
 
-/// The session, and the number that its page had.
-pub(super) type FormKey = (SecretHash, String);
+/// Who sent it, and the number that its page had.
+pub(super) type FormKey = (Credential, String);
 
 type Answered = Arc<tokio::sync::Mutex<Option<String>>>;
 
@@ -89,7 +89,7 @@ mod tests {
                 false => Ok("/done".to_owned()),
             }
         };
-        once.run(Some(([0; 32], form.to_owned())), act)
+        once.run(Some((Credential::Session([0; 32]), form.to_owned())), act)
             .await
             .is_ok()
     }

@@ -8,7 +8,7 @@ use super::{
 use crate::console::address::Address;
 use crate::store::catalog::views;
 use crate::store::{
-    AsVisitor, FunctionCall, SecretHash, SqlArg, ViewQuery, VisitError, Visitors, Work,
+    AsVisitor, Credential, FunctionCall, SqlArg, ViewQuery, VisitError, Visitors, Work,
 };
 use serde::Deserialize;
 
@@ -82,9 +82,9 @@ impl Form {
     pub(super) async fn run(
         self,
         visitors: &Visitors,
-        session: SecretHash,
+        credential: &Credential,
     ) -> Result<String, Failure> {
-        let mut visit = visitors.visit(session, Work::Act).await?;
+        let mut visit = visitors.visit(credential, Work::Act).await?;
         let arguments = Arguments::read(self.act, &self.sent, visit.as_of);
         self.check(&arguments).map_err(Failure::Invalid)?;
         let newest: Vec<LogRow> = visit

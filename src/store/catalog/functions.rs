@@ -93,6 +93,13 @@ pub const CONSOLE_LOGOUT: Function = Function {
     parameters: &[required("session_sha256", "bytea")],
 };
 
+/// `hookfast.console_may_take`.
+pub const CONSOLE_MAY_TAKE: Function = Function {
+    name: "console_may_take",
+    caller: Caller::Console,
+    parameters: &[required("role", "text")],
+};
+
 /// `hookfast.console_redeem`.
 pub const CONSOLE_REDEEM: Function = Function {
     name: "console_redeem",
@@ -440,7 +447,7 @@ pub const UNHOLD_EVENT: Function = Function {
 };
 
 /// Every function.
-pub const ALL: [&Function; 46] = [
+pub const ALL: [&Function; 47] = [
     &ACKNOWLEDGE_CONFLICT,
     &AIRALO_CHECK_ORDER,
     &AIRALO_EXPECT_ORDER,
@@ -451,6 +458,7 @@ pub const ALL: [&Function; 46] = [
     &CLAIM,
     &COMPLETE,
     &CONSOLE_LOGOUT,
+    &CONSOLE_MAY_TAKE,
     &CONSOLE_REDEEM,
     &CONSOLE_SESSION,
     &CONSOLE_TICKET,

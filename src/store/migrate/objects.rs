@@ -118,6 +118,7 @@ pub(super) const OBJECTS: &[Object] = objects![
     "functions/hookfast_data/requeue_dead_letters",
     "functions/hookfast_data/matching_dead_letters",
     "functions/hookfast/console_ticket",
+    "functions/hookfast/console_may_take",
     "functions/hookfast/console_redeem",
     "functions/hookfast/console_session",
     "functions/hookfast/console_logout",

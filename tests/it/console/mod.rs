@@ -8,7 +8,9 @@ mod events;
 mod guard;
 mod handlers;
 mod login;
+mod matrix;
 mod orders;
+mod proxy;
 mod sources;
 mod tickets;
 
@@ -44,6 +46,8 @@ pub(crate) struct Site {
     pub(crate) console: String,
     /// The login of the console.
     pub(crate) login: String,
+    /// The same console, for what a reverse proxy sends.
+    pub(crate) proxied: SocketAddr,
     stop: CancellationToken,
 }
 
@@ -123,6 +127,8 @@ impl Site {
         assert!(is_made.expect("a login"));
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let address = listener.local_addr().expect("an address");
+        let for_proxy = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let proxied = for_proxy.local_addr().expect("an address");
         let stop = CancellationToken::new();
         let site = Self {
             world,
@@ -132,6 +138,7 @@ impl Site {
             operator,
             console: console.clone(),
             login,
+            proxied,
             stop: stop.clone(),
         };
         let settings = ConsoleSettings {
@@ -145,7 +152,10 @@ impl Site {
             url.set_port(port).expect("a URL with a host");
         }
         let database = url.as_str().parse().expect("a URL");
-        tokio::spawn(Console::new(&database, settings).serve(listener, stop));
+        let console = Console::new(&database, settings);
+        let behind = console.behind(proxy::settings(&site));
+        tokio::spawn(behind.serve(for_proxy, stop.clone()));
+        tokio::spawn(console.serve(listener, stop));
         site
     }
 
@@ -191,15 +201,20 @@ impl Site {
 
     /// Sends a request, by default from a page of the console.
     pub(crate) async fn send(&self, sent: Sent<'_>) -> Answer {
+        self.send_to(self.address, sent).await
+    }
+
+    /// Sends a request to one of the console's listeners.
+    pub(crate) async fn send_to(&self, address: SocketAddr, sent: Sent<'_>) -> Answer {
         let mut head = format!("{} {} HTTP/1.1\r\n", sent.method, sent.path);
         if !sent.headers.iter().any(|(name, _)| *name == "host") {
-            head += &format!("host: {}\r\n", self.address);
+            head += &format!("host: {address}\r\n");
         }
         for (name, value) in &sent.headers {
             head += &format!("{name}: {value}\r\n");
         }
         head += &format!("content-length: {}\r\n\r\n{}", sent.body.len(), sent.body);
-        let mut client = Client::connect(self.address).await;
+        let mut client = Client::connect(address).await;
         client.send(head).await;
         client.answer().await
     }

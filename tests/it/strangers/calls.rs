@@ -157,6 +157,7 @@ pub(super) const CALLS: &[(&str, &[&str])] = &[
     ),
     ("complete", &["LEASE, CLAIMED", "LEASE, DEAD", "1, 1"]),
     ("console_logout", &["'\\x01'"]),
+    ("console_may_take", &["'postgres'", "NULL"]),
     ("console_redeem", &["'\\x01', sha256('')"]),
     ("console_session", &["'\\x01'"]),
     ("console_ticket", &["", "'postgres'"]),
