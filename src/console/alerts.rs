@@ -25,6 +25,9 @@ use uuid::Uuid;
 /// Each has its section of the runbook, so they are few.
 const PAGE: usize = 20;
 
+/// Alerts that a page reads to find those of a tab.
+const SCAN: u32 = 5_000;
+
 /// The types that report a condition, which ends.
 const CONDITIONS: &str = "hookfast.handler.paused,hookfast.handler.opened,hookfast.handler.unserved,\
     hookfast.handler.failing,hookfast.handler.behind,hookfast.source.silent,hookfast.source.rejecting,\
@@ -62,6 +65,8 @@ struct AlertsPage {
     windows: Vec<Choice>,
     first: String,
     next: String,
+    /// The address of the alerts behind those that were read, if there may be more.
+    stopped: Option<String>,
 }
 
 /// A row of `hookfast.alerts`.
@@ -209,11 +214,20 @@ pub(super) async fn page(request: PageRequest) -> Result<Response, PageError> {
         .parameter("cursor")
         .and_then(|cursor| Uuid::parse_str(&cursor).ok());
     let mut visit = request.visit(Work::Page).await?;
-    let query = of_tab(ViewQuery::of(&views::ALERTS), tab)
-        .ids_from("event_id", interval.map(SqlArg::ago))
-        .below("event_id", cursor.map(SqlArg::id))
-        .limit(PAGE as u32 + 1);
+    let of_window = || {
+        ViewQuery::of(&views::ALERTS)
+            .ids_from("event_id", interval.map(SqlArg::ago))
+            .below("event_id", cursor.map(SqlArg::id))
+    };
+    let query = of_tab(of_window(), tab).limit(PAGE as u32 + 1);
     let mut rows: Vec<AlertRow> = visit.rows(query).await?;
+    let stopped_at: Option<IdRow> = match is_searched(tab) && rows.len() <= PAGE {
+        true => {
+            let last = of_window().columns(&["event_id"]).skip(SCAN - 1).limit(1);
+            visit.rows(last).await?.pop()
+        }
+        false => None,
+    };
     let frame = Frame::of(&request, &mut visit, "/alerts", "Alerts").await?;
     visit.finish().await?;
     let has_more = rows.len() > PAGE;
@@ -227,6 +241,7 @@ pub(super) async fn page(request: PageRequest) -> Result<Response, PageError> {
         Some(last) if has_more => address(tab, window).with("cursor", &last.event_id).href(),
         _ => String::new(),
     };
+    let stopped = stopped_at.map(|last| address(tab, window).with("cursor", last.event_id).href());
     let tab_window = if tab == "open" { "" } else { window };
     written(&AlertsPage {
         frame,
@@ -253,6 +268,7 @@ pub(super) async fn page(request: PageRequest) -> Result<Response, PageError> {
             None => String::new(),
         },
         next,
+        stopped,
     })
 }
 
@@ -286,6 +302,7 @@ pub(super) async fn one(
         windows: Vec::new(),
         first: String::new(),
         next: String::new(),
+        stopped: None,
     })
 }
 
@@ -296,10 +313,22 @@ fn of_tab(query: ViewQuery, tab: &str) -> ViewQuery {
         "open" => query
             .holds("is_open")
             .order("received_at DESC, event_id DESC"),
-        "resolved" => query.one_of("type", types(CONDITIONS)).fails("is_open"),
-        "reported" => query.one_of("type", types(OCCURRENCES)),
+        "resolved" => (query.among(SCAN))
+            .one_of("type", types(CONDITIONS))
+            .fails("is_open"),
+        "reported" => query.among(SCAN).one_of("type", types(OCCURRENCES)),
         _ => query,
     }
+}
+
+/// Whether the alerts of a tab are searched among a bounded number.
+fn is_searched(tab: &str) -> bool {
+    ["resolved", "reported"].contains(&tab)
+}
+
+#[derive(Deserialize)]
+struct IdRow {
+    event_id: String,
 }
 
 #[cfg(test)]

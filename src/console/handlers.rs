@@ -17,15 +17,12 @@ use crate::store::{ViewQuery, VisitError, Work};
 use askama::Template;
 use axum::response::Response;
 use serde::{Deserialize, de::DeserializeOwned};
-use std::collections::HashMap;
 
 #[derive(Template)]
 #[template(path = "handlers.html")]
 struct HandlersPage {
     frame: Frame,
     rows: Vec<HandlerRow>,
-    /// The deliveries that each runs; `None` if the backlog is too large to be counted for a page.
-    busy: Option<HashMap<String, i64>>,
     can_pause: bool,
     can_resume: bool,
     can_pause_all: bool,
@@ -47,12 +44,6 @@ struct HandlerRow {
     per_minute: f64,
     median_ms: Option<f64>,
     p95_ms: Option<f64>,
-}
-
-/// A row of `hookfast.backlog`.
-#[derive(Deserialize)]
-struct BusyRow {
-    handler: String,
     running: i64,
 }
 
@@ -77,6 +68,14 @@ impl HandlerRow {
         up_to(self.ready)
     }
 
+    fn dead_count(&self) -> String {
+        up_to(self.dead_letters)
+    }
+
+    fn busy(&self) -> String {
+        up_to(self.running)
+    }
+
     fn rate(&self) -> String {
         rate(self.per_minute)
     }
@@ -95,13 +94,6 @@ impl HandlerRow {
 }
 
 impl HandlersPage {
-    fn busy(&self, handler: &str) -> String {
-        match &self.busy {
-            Some(busy) => number::unless_zero(busy.get(handler).copied().unwrap_or_default()),
-            None => "?".to_owned(),
-        }
-    }
-
     fn is_any_paused(&self) -> bool {
         self.rows.iter().any(|row| row.state == "paused")
     }
@@ -127,9 +119,10 @@ pub(super) async fn page(request: PageRequest) -> Result<Response, PageError> {
             "per_minute",
             "median_ms",
             "p95_ms",
+            "running",
         ]))
         .await?;
-    let mut frame = Frame::of(&request, &mut visit, "/handlers", "Handlers").await?;
+    let frame = Frame::of(&request, &mut visit, "/handlers", "Handlers").await?;
     let may = |function| visit.visitor.may(function);
     let (can_pause, can_resume, can_pause_all, can_resume_all) = (
         may(&functions::PAUSE_HANDLER),
@@ -138,17 +131,10 @@ pub(super) async fn page(request: PageRequest) -> Result<Response, PageError> {
         may(&functions::RESUME_ALL_HANDLERS),
     );
     visit.finish().await?;
-    let backlog = ViewQuery::of(&views::BACKLOG).columns(&["handler", "running"]);
-    let busy: Option<Vec<BusyRow>> = if_in_time(&request, &mut frame, backlog).await?;
     rows.sort_by_key(|row| rank(&row.state));
     written(&HandlersPage {
         frame,
         rows,
-        busy: busy.map(|rows| {
-            rows.into_iter()
-                .map(|row| (row.handler, row.running))
-                .collect()
-        }),
         can_pause,
         can_resume,
         can_pause_all,

@@ -308,16 +308,48 @@ impl ViewQuery {
         self
     }
 
+    /// Filters by a handler, so that the rows are read in the order of an index of this handler.
+    pub fn of_handler(mut self, handler: Option<SqlArg>) -> Self {
+        if let Some(bind) = &handler {
+            self.names.push(("handler", bind.value.clone()));
+        }
+        self.and("handler_id", handler, |place| {
+            format!("v.handler_id = hookfast.handler_id{place}")
+        })
+    }
+
+    /// Filters by the newest results of orders before a time, so many and those of the same time as
+    /// the last. This reads no earlier ones.
+    pub fn newest_results(mut self, before: SqlArg, most: u32) -> Self {
+        self.check("received_at");
+        let before = self.statement.place(before);
+        let most = self.statement.place(SqlArg::number(most.into()));
+        let _ = write!(
+            self.statement.text,
+            " AND v.received_at >= hookfast.airalo_results_since({before}, {most})"
+        );
+        self
+    }
+
     /// Filters by rows whose key is smaller than that of the last row of a page. `key` lists
     /// expressions of the view's columns, which together are unique.
-    pub fn key_below(mut self, key: &'static str, last: Option<Vec<SqlArg>>) -> Self {
+    pub fn key_below(self, key: &'static str, last: Option<Vec<SqlArg>>) -> Self {
+        self.key(key, "<", last)
+    }
+
+    /// Filters by rows whose key is larger than that of the last row of a page.
+    pub fn key_above(self, key: &'static str, last: Option<Vec<SqlArg>>) -> Self {
+        self.key(key, ">", last)
+    }
+
+    fn key(mut self, key: &'static str, compares: &str, last: Option<Vec<SqlArg>>) -> Self {
         if let Some(last) = last {
             let places: Vec<_> = last
                 .into_iter()
                 .map(|value| self.statement.place(value))
                 .collect();
             let places = places.join(", ");
-            let _ = write!(self.statement.text, " AND ({key}) < ({places})");
+            let _ = write!(self.statement.text, " AND ({key}) {compares} ({places})");
         }
         self
     }

@@ -8,6 +8,7 @@ use sqlx::{AssertSqlSafe, Connection, Executor, PgConnection};
 const DAYS: u32 = 3;
 const EVENTS: u32 = 100_000;
 const DEAD: u32 = 1000;
+const PENDING: u32 = 20_000;
 
 /// Tables that grow with the history. No plan may read more than a few of their rows without an
 /// index.
@@ -21,21 +22,22 @@ const GROWS: [&str; 6] = [
 ];
 
 /// A statement with the placeholders in it replaced.
-fn filled(text: &str, words: &[(&str, String)]) -> String {
+pub(crate) fn filled(text: &str, words: &[(&str, String)]) -> String {
     words.iter().fold(text.to_owned(), |text, (word, value)| {
         text.replace(&format!("${{{word}}}"), value)
     })
 }
 
-async fn a_history(connection: &mut PgConnection) {
+/// 300,000 events of three days. `dead` dead letters are those of a day.
+pub(crate) async fn a_history(connection: &mut PgConnection, dead: u32, pending: u32) {
     let of = |text: &str, day: u32| {
         let numbers = [
             ("from", 1),
             ("days", DAYS),
             ("day", day),
             ("events", EVENTS),
-            ("dead", DEAD),
-            ("pending", 20_000),
+            ("dead", dead),
+            ("pending", pending),
         ];
         filled(
             text,
@@ -81,7 +83,7 @@ fn whole_scans(node: &Value, found: &mut Vec<(String, f64)>) {
 async fn no_query_of_an_operator_reads_the_history() {
     let database = database().await;
     let mut connection = database.connect().await;
-    a_history(&mut connection).await;
+    a_history(&mut connection, DEAD, PENDING).await;
     // As a person runs it: with the server's default settings.
     connection.close().await.expect("closed");
     let mut connection = database.connect().await;

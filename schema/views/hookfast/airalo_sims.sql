@@ -27,7 +27,7 @@ SELECT
     m.event_id,
     m.received_at
 FROM hookfast_data.airalo_sims m JOIN hookfast_data.sources s ON s.id = m.source_id
-    JOIN hookfast_data.airalo_orders o ON o.id = m.order_row;
+    JOIN hookfast_data.airalo_orders o ON o.id = m.order_row AND o.source_id = m.source_id;
 COMMENT ON VIEW hookfast.airalo_sims IS
     'The SIMs of completed orders. conflict is true if only another result of the same request contained the SIM. '
     'Only operators see installation data';

@@ -35,7 +35,7 @@ SELECT
     coalesce(c.delivered, 0) AS delivered_last_hour,
     coalesce(c.failed, 0) AS failed_last_hour,
     coalesce(c.dead, 0) AS dead_last_hour,
-    (SELECT count(*) FROM hookfast_data.dead_letters d WHERE d.handler_id = h.id) AS dead_letters,
+    hookfast_data.dead_letters_up_to(h.id, 10000) AS dead_letters,
     b.ready,
     b.oldest_ready_age,
     b.per_minute,
@@ -49,7 +49,16 @@ SELECT
     t.p95_ms_last_5_minutes AS p95_ms,
     b.retired,
     h.retired_at,
-    CASE WHEN (SELECT hookfast_data.can_see_secrets(current_user)) THEN h.retired_why END AS retired_why
+    CASE WHEN (SELECT hookfast_data.can_see_secrets(current_user)) THEN h.retired_why END AS retired_why,
+    CASE WHEN h.retired_at IS NULL THEN hookfast_data.running_up_to(h.id, 10000) ELSE 0 END AS running,
+    CASE WHEN h.retired_at IS NULL THEN hookfast_data.waiting_up_to(h.id, 10000) ELSE 0 END AS waiting,
+    CASE WHEN h.retired_at IS NULL THEN hookfast_data.later_up_to(h.id, 'infinity', 10000) ELSE 0 END AS later,
+    CASE WHEN h.retired_at IS NULL THEN hookfast_data.later_up_to(h.id,
+        statement_timestamp() + interval '5 minutes', 10000) ELSE 0 END AS due_in_5_minutes,
+    CASE WHEN h.retired_at IS NULL THEN hookfast_data.later_up_to(h.id,
+        statement_timestamp() + interval '30 minutes', 10000) ELSE 0 END AS due_in_30_minutes,
+    CASE WHEN h.retired_at IS NULL THEN hookfast_data.later_up_to(h.id,
+        statement_timestamp() + interval '120 minutes', 10000) ELSE 0 END AS due_in_120_minutes
 FROM hookfast_data.handlers h
 JOIN (
     SELECT
@@ -76,4 +85,5 @@ LEFT JOIN (
 ) t ON t.handler = h.name;
 COMMENT ON VIEW hookfast.handler_health IS
     'One row per handler: ok, slow, behind, failing, open (its circuit breaker), unserved, paused or retired, with '
-    'its counts of the last hour and its dead letters. ready and retired count up to 10000; backlog counts all';
+    'its counts of the last hour and its dead letters. ready, retired, running, waiting, '
+    'dead_letters, later and its parts count up to 10000; backlog counts all';

@@ -18,7 +18,7 @@ use super::{
     },
 };
 use crate::store::catalog::{functions, views};
-use crate::store::{AsVisitor, SqlArg, ViewQuery, Work};
+use crate::store::{AsVisitor, SqlArg, ViewQuery, VisitError, Work};
 use askama::Template;
 use axum::response::Response;
 use filters::Filters;
@@ -27,7 +27,7 @@ use serde::Deserialize;
 
 /// Rows of a page.
 const PAGE: usize = 50;
-/// Rows that are read to be grouped and counted.
+/// Rows that are read to be grouped and counted, or to find those that match.
 const COUNTED: u32 = 10_000;
 
 #[derive(Template)]
@@ -39,6 +39,10 @@ struct DeadLettersPage {
     rows: Vec<DeadLetter>,
     /// How many match the filters, at most one more than are counted.
     matching: i64,
+    /// Whether those that match were searched among a part of all.
+    is_part: bool,
+    /// The address of the rows behind those that were searched, if there may be more.
+    stopped: Option<String>,
     first: String,
     next: String,
     may: May,
@@ -102,9 +106,27 @@ impl DeadLettersPage {
         number::capped(self.matching, COUNTED.into())
     }
 
+    /// `Retry 14`
+    fn all(&self, verb: &str) -> String {
+        match self.is_part {
+            true => format!("{verb} all that match"),
+            false => format!("{verb} {}", self.count()),
+        }
+    }
+
+    fn counted(&self) -> String {
+        number::grouped(COUNTED.into())
+    }
+
     /// `14 match these filters`
     fn bar(&self) -> String {
         let count = self.count();
+        if self.is_part {
+            return format!(
+                "{count} of the newest {} match these filters",
+                self.counted()
+            );
+        }
         match (self.filters.is_empty(), self.matching) {
             (true, 1) => "1 dead letter, no filter".to_owned(),
             (true, _) => format!("{count} dead letters, no filter"),
@@ -118,7 +140,10 @@ impl DeadLettersPage {
     }
 
     fn position(&self) -> String {
-        format!("{} of {}, newest first", self.rows.len(), self.count())
+        match self.is_part {
+            true => format!("{}, newest first", self.rows.len()),
+            false => format!("{} of {}, newest first", self.rows.len(), self.count()),
+        }
     }
 }
 
@@ -126,7 +151,12 @@ pub(super) async fn page(request: PageRequest) -> Result<Response, PageError> {
     let mut visit = request.visit(Work::Page).await?;
     let filters = Filters::of(&request, visit.as_of);
     let cursor = request.parameter("cursor");
-    let (group_rows, mut rows) = match filters.errors.is_empty() {
+    let Found {
+        group_rows,
+        mut rows,
+        is_part,
+        stopped_at,
+    } = match filters.errors.is_empty() {
         true => read(&mut visit, &filters, cursor.as_deref()).await?,
         false => Default::default(),
     };
@@ -142,15 +172,19 @@ pub(super) async fn page(request: PageRequest) -> Result<Response, PageError> {
     visit.finish().await?;
     let has_more = rows.len() > PAGE;
     rows.truncate(PAGE);
+    let behind = |at: Timestamp, delivery_id: i64| {
+        let cursor = format!("{}.{delivery_id}", at.0);
+        filters.address().with("cursor", cursor).href()
+    };
     let next = match rows.last() {
-        Some(last) if has_more => filters
-            .address()
-            .with("cursor", format!("{}.{}", last.died_at.0, last.delivery_id))
-            .href(),
+        Some(last) if has_more => behind(last.died_at, last.delivery_id),
         _ => String::new(),
     };
+    let stopped = stopped_at.map(|last| behind(last.died_at, last.delivery_id));
     written(&DeadLettersPage {
         matching: group_rows.len() as i64,
+        is_part,
+        stopped,
         groups: groups::of(&group_rows, &filters),
         first: match cursor {
             Some(_) => filters.address().href(),
@@ -164,50 +198,106 @@ pub(super) async fn page(request: PageRequest) -> Result<Response, PageError> {
     })
 }
 
+/// What a page shows.
+#[derive(Default)]
+struct Found {
+    group_rows: Vec<GroupRow>,
+    rows: Vec<DeadLetter>,
+    is_part: bool,
+    /// The last that was searched for the rows, if there are fewer of them than a page has.
+    stopped_at: Option<Place>,
+}
+
+/// Where a dead letter is in the list.
+#[derive(Deserialize)]
+struct Place {
+    died_at: Timestamp,
+    delivery_id: i64,
+}
+
 /// Reads the beginning of everything that matches, which is grouped, and the rows of the page. Those
 /// are among them but for late pages, so that what no index finds is looked for once.
 async fn read(
     visit: &mut AsVisitor,
     filters: &Filters,
     cursor: Option<&str>,
-) -> Result<(Vec<GroupRow>, Vec<DeadLetter>), PageError> {
-    let order = "died_at DESC, delivery_id DESC";
+) -> Result<Found, VisitError> {
     let groups = filters
-        .query()
+        .narrow(filters.from(None))
         .columns(&GroupRow::COLUMNS)
         .cut("last_error", groups::HEAD)
-        .order(order)
         .limit(COUNTED + 1);
-    let groups: Vec<GroupRow> = visit.rows(groups).await?;
-    let rows = ViewQuery::of(&views::DEAD_LETTERS)
-        .columns(&DeadLetter::COLUMNS)
-        .order(order)
-        .limit(PAGE as u32 + 1);
-    let rows = match groups::after(&groups, cursor) {
-        Some(after) if after.len() > PAGE || groups.len() <= COUNTED as usize => {
+    let group_rows: Vec<GroupRow> = visit.rows(groups).await?;
+    let is_part = filters.last_searched(visit, None).await?.is_some();
+    let is_all = !is_part && group_rows.len() <= COUNTED as usize;
+    let rows = match groups::after(&group_rows, cursor) {
+        Some(after) if after.len() > PAGE || is_all => {
             let ids = after.iter().take(PAGE + 1).map(|row| row.delivery_id);
-            rows.numbers("delivery_id", ids)
+            ViewQuery::of(&views::DEAD_LETTERS)
+                .numbers("delivery_id", ids)
+                .order(ORDER)
         }
-        _ => filters
-            .narrow(rows)
-            .key_below("died_at, delivery_id", cursor.and_then(after_death)),
+        _ => filters.narrow(filters.from(cursor)),
     };
-    Ok((groups, visit.rows(rows).await?))
+    let rows = rows.columns(&DeadLetter::COLUMNS).limit(PAGE as u32 + 1);
+    let rows: Vec<DeadLetter> = visit.rows(rows).await?;
+    let stopped_at = match is_part && rows.len() <= PAGE {
+        true => filters.last_searched(visit, cursor).await?,
+        false => None,
+    };
+    Ok(Found {
+        group_rows,
+        rows,
+        is_part,
+        stopped_at,
+    })
 }
 
+const ORDER: &str = "died_at DESC, delivery_id DESC";
+
 impl Filters {
-    fn query(&self) -> ViewQuery {
-        self.narrow(ViewQuery::of(&views::DEAD_LETTERS))
+    /// The dead letters of the handler and the time, behind a cursor. An index has their order.
+    fn from(&self, cursor: Option<&str>) -> ViewQuery {
+        ViewQuery::of(&views::DEAD_LETTERS)
+            .of_handler(self.handler.as_deref().map(SqlArg::text))
+            .from("died_at", self.after_at.map(time))
+            .below("died_at", self.before_at.map(time))
+            .key_below("died_at, delivery_id", cursor.and_then(after_death))
+            .order(ORDER)
     }
 
+    /// Those of them that match. No index has these columns, so they are searched among a bounded
+    /// number.
     fn narrow(&self, query: ViewQuery) -> ViewQuery {
+        if !self.is_searched() {
+            return query;
+        }
         query
-            .is("handler", self.handler.as_deref().map(SqlArg::text))
+            .among(COUNTED)
             .is("reason", self.reason.as_deref().map(SqlArg::text))
             .of_type("type", self.r#type.as_deref())
             .like("last_error", self.error.as_deref().map(SqlArg::text))
-            .from("died_at", self.after_at.map(time))
-            .below("died_at", self.before_at.map(time))
+    }
+
+    /// The last dead letter that a search behind a cursor reads, if it does not read all.
+    async fn last_searched(
+        &self,
+        visit: &mut AsVisitor,
+        cursor: Option<&str>,
+    ) -> Result<Option<Place>, VisitError> {
+        if !self.is_searched() {
+            return Ok(None);
+        }
+        let last = self
+            .from(cursor)
+            .columns(&["died_at", "delivery_id"])
+            .skip(COUNTED - 1)
+            .limit(1);
+        Ok(visit.rows(last).await?.pop())
+    }
+
+    fn is_searched(&self) -> bool {
+        self.reason.is_some() || self.r#type.is_some() || self.error.is_some()
     }
 }
 

@@ -34,6 +34,9 @@ const STATES: [&str; 8] = [
 /// read.
 const WINDOWS: [(&str, &str); 3] = [("1h", "1 hour"), ("24h", "24 hours"), ("7d", "7 days")];
 
+/// Deliveries that a page reads to find those of a state.
+const SCAN: u32 = 10_000;
+
 /// A tab with its rows.
 pub(super) struct Deliveries {
     pub(super) state: &'static str,
@@ -44,9 +47,11 @@ pub(super) struct Deliveries {
     pub(super) windows: Vec<Choice>,
     pub(super) first: String,
     pub(super) next: String,
+    /// The address of the rows behind those that were read, if there may be more.
+    pub(super) stopped: Option<String>,
 }
 
-/// A row of `hookfast.deliveries`, of `hookfast.dead_letters` or of `hookfast.attempts`.
+/// A row of `hookfast.pending_deliveries`, of `hookfast.dead_letters` or of `hookfast.attempts`.
 #[derive(Deserialize)]
 pub(super) struct DeliveryRow {
     pub(super) delivery_id: i64,
@@ -87,15 +92,6 @@ impl DeliveryRow {
             .unwrap_or_default()
     }
 
-    /// The address of the next rows names this one.
-    fn cursor(&self, state: &str) -> String {
-        match (state, self.ended_at) {
-            ("dead", Some(at)) => format!("{}.{}", at.0, self.delivery_id),
-            ("delivered", _) => format!("{}.{}", self.event_id, self.delivery_id),
-            _ => self.delivery_id.to_string(),
-        }
-    }
-
     pub(super) fn act(&self, function: &str) -> String {
         Address::act(function)
             .with("delivery_id", self.delivery_id)
@@ -110,6 +106,18 @@ impl Deliveries {
 
     pub(super) fn is_pending(&self) -> bool {
         is_pending(self.state)
+    }
+
+    pub(super) fn order(&self) -> &'static str {
+        match self.state {
+            "dead" | "delivered" => "newest first",
+            state if is_by_time(state) => "next first",
+            _ => "oldest first",
+        }
+    }
+
+    pub(super) fn scanned(&self) -> String {
+        number::grouped(SCAN.into())
     }
 
     /// What the time of a row means.
@@ -134,7 +142,6 @@ pub(super) async fn read(
     request: &PageRequest,
     frame: &mut Frame,
     handler: &str,
-    is_counted: bool,
 ) -> Result<Deliveries, PageError> {
     let state = (request.parameter("state"))
         .and_then(|state| STATES.into_iter().find(|known| *known == state))
@@ -143,16 +150,35 @@ pub(super) async fn read(
         .and_then(|window| WINDOWS.into_iter().find(|(known, _)| *known == window))
         .unwrap_or(WINDOWS[0]);
     let cursor = request.parameter("cursor");
-    // What takes too long to be counted takes too long to be listed.
-    let mut rows: Option<Vec<DeliveryRow>> = if is_pending(state) && !is_counted {
-        None
-    } else {
-        let query = query(handler, state, interval, cursor.as_deref());
-        if_in_time(request, frame, query).await?
+    let list = List {
+        handler,
+        state,
+        interval,
+        cursor: cursor.as_deref(),
     };
-    let has_more = rows.as_ref().is_some_and(|rows| rows.len() > PAGE);
-    if let Some(rows) = &mut rows {
-        rows.truncate(PAGE);
+    let mut keys: Option<Vec<Key>> = if_in_time(request, frame, list.matching()).await?;
+    let has_more = keys.as_ref().is_some_and(|keys| keys.len() > PAGE);
+    let stopped_at = match &keys {
+        Some(_) if !has_more && state != "dead" => {
+            let last = list.scanned().skip(SCAN - 1).limit(1);
+            if_in_time::<Key>(request, frame, last)
+                .await?
+                .and_then(|mut last| last.pop())
+        }
+        _ => None,
+    };
+    if let Some(keys) = &mut keys {
+        keys.truncate(PAGE);
+    }
+    let mut rows: Option<Vec<DeliveryRow>> = match &keys {
+        Some(keys) if keys.is_empty() => Some(Vec::new()),
+        Some(keys) => if_in_time(request, frame, list.rows(keys)).await?,
+        None => None,
+    };
+    if let (Some(rows), Some(keys)) = (&mut rows, &keys) {
+        let position = |row: &DeliveryRow| keys.iter().position(|key| key.is_of(row));
+        rows.retain(|row| position(row).is_some());
+        rows.sort_by_key(position);
     }
     let address = |state: &str, window: Option<&str>| {
         Address::handler(handler)
@@ -160,12 +186,16 @@ pub(super) async fn read(
             .with("window", window.unwrap_or_default())
     };
     let kept = (state == "delivered").then_some(window);
-    let next = match rows.as_ref().and_then(|rows| rows.last()) {
-        Some(last) if has_more => address(state, kept)
-            .with("cursor", last.cursor(state))
-            .href(),
+    let behind = |key: &Key| {
+        address(state, kept)
+            .with("cursor", key.cursor(state))
+            .href()
+    };
+    let next = match keys.as_ref().and_then(|keys| keys.last()) {
+        Some(last) if has_more => behind(last),
         _ => String::new(),
     };
+    let stopped = stopped_at.as_ref().map(behind);
     Ok(Deliveries {
         state,
         window,
@@ -190,6 +220,7 @@ pub(super) async fn read(
             None => String::new(),
         },
         next,
+        stopped,
     })
 }
 
@@ -197,48 +228,138 @@ fn is_pending(state: &str) -> bool {
     !["dead", "delivered"].contains(&state)
 }
 
-fn query(handler: &str, state: &str, interval: &str, cursor: Option<&str>) -> ViewQuery {
-    let query = match state {
-        "dead" => ViewQuery::of(&views::DEAD_LETTERS)
-            .columns(&[
-                "delivery_id",
-                "event_id",
-                "attempts",
-                "died_at",
-                "last_error",
-            ])
-            .key_below("died_at, delivery_id", cursor.and_then(after_death))
-            .order("died_at DESC, delivery_id DESC"),
-        // In the order of their primary key, which begins with the event.
-        "delivered" => ViewQuery::of(&views::ATTEMPTS)
-            .columns(&[
-                "delivery_id",
-                "event_id",
-                "attempt_number",
-                "finished_at",
-                "duration_ms",
-            ])
-            .is("outcome", Some(SqlArg::text(state)))
-            .ids_from("event_id", Some(SqlArg::ago(interval)))
-            .key_below("event_id, delivery_id", cursor.and_then(after_event))
-            .order("event_id DESC, delivery_id DESC"),
-        _ => ViewQuery::of(&views::DELIVERIES)
-            .columns(&[
-                "delivery_id",
-                "event_id",
-                "attempts",
-                "attempts_left",
-                "next_attempt_at",
-                "ordering_key",
-                "last_error",
-                "running_by",
-            ])
-            .is("state", Some(SqlArg::text(state)))
-            .below("delivery_id", cursor.and_then(after_delivery)),
-    };
-    query
-        .is("handler", Some(SqlArg::text(handler)))
-        .limit(PAGE as u32 + 1)
+/// The states whose deliveries are listed by when they are due.
+fn is_by_time(state: &str) -> bool {
+    ["retrying", "scheduled"].contains(&state)
+}
+
+/// What identifies a row, and where it is in its list.
+#[derive(Deserialize)]
+struct Key {
+    delivery_id: i64,
+    event_id: Option<String>,
+    #[serde(alias = "died_at")]
+    due_at: Option<Timestamp>,
+}
+
+impl Key {
+    fn is_of(&self, row: &DeliveryRow) -> bool {
+        self.delivery_id == row.delivery_id
+            && (self.event_id.as_ref()).is_none_or(|event_id| *event_id == row.event_id)
+    }
+
+    /// The address of the next rows names this one.
+    fn cursor(&self, state: &str) -> String {
+        match (&self.event_id, self.due_at) {
+            (Some(event_id), _) if state == "delivered" => {
+                format!("{event_id}.{}", self.delivery_id)
+            }
+            (_, Some(at)) => format!("{}.{}", at.0, self.delivery_id),
+            _ => self.delivery_id.to_string(),
+        }
+    }
+}
+
+/// A list of deliveries, which is read in two steps: the keys of a bounded number of deliveries in
+/// the order of an index, and then the rows of those that match.
+struct List<'a> {
+    handler: &'a str,
+    state: &'a str,
+    interval: &'a str,
+    cursor: Option<&'a str>,
+}
+
+impl List<'_> {
+    fn of_handler(&self, query: ViewQuery) -> ViewQuery {
+        query.of_handler(Some(SqlArg::text(self.handler)))
+    }
+
+    /// The deliveries that the list is a part of.
+    fn scanned(&self) -> ViewQuery {
+        let cursor = self.cursor;
+        let pending = || self.of_handler(ViewQuery::of(&views::PENDING_DELIVERIES));
+        match self.state {
+            "dead" => self
+                .of_handler(ViewQuery::of(&views::DEAD_LETTERS))
+                .columns(&["delivery_id", "died_at"])
+                .key_below("died_at, delivery_id", cursor.and_then(after_death))
+                .order("died_at DESC, delivery_id DESC"),
+            // In the order of their primary key, which begins with the event.
+            "delivered" => ViewQuery::of(&views::ATTEMPTS)
+                .columns(&["delivery_id", "event_id"])
+                .ids_from("event_id", Some(SqlArg::ago(self.interval)))
+                .key_below("event_id, delivery_id", cursor.and_then(after_event))
+                .order("event_id DESC, delivery_id DESC"),
+            "waiting" => pending()
+                .columns(&["delivery_id"])
+                .is("due_at", Some(SqlArg::time("infinity")))
+                .above("delivery_id", cursor.and_then(after_delivery)),
+            state if is_by_time(state) => pending()
+                .columns(&["delivery_id", "due_at"])
+                .above("due_at", Some(SqlArg::ago("0 seconds")))
+                .below("due_at", Some(SqlArg::time("infinity")))
+                .key_above("due_at, delivery_id", cursor.and_then(after_death))
+                .order("due_at, delivery_id"),
+            _ => pending()
+                .columns(&["delivery_id"])
+                .above("delivery_id", cursor.and_then(after_delivery)),
+        }
+    }
+
+    /// Those of them that match.
+    fn matching(&self) -> ViewQuery {
+        let state = Some(SqlArg::text(self.state));
+        let query = match self.state {
+            "dead" => self.scanned(),
+            "delivered" => (self.scanned().among(SCAN))
+                .is("outcome", state)
+                .is("handler", Some(SqlArg::text(self.handler))),
+            _ => self.scanned().among(SCAN).is("state", state),
+        };
+        query.limit(PAGE as u32 + 1)
+    }
+
+    fn rows(&self, keys: &[Key]) -> ViewQuery {
+        let ids = || keys.iter().map(|key| key.delivery_id);
+        match self.state {
+            "dead" => ViewQuery::of(&views::DEAD_LETTERS)
+                .columns(&[
+                    "delivery_id",
+                    "event_id",
+                    "attempts",
+                    "died_at",
+                    "last_error",
+                ])
+                .numbers("delivery_id", ids()),
+            "delivered" => {
+                let events: Vec<_> = keys.iter().filter_map(|key| key.event_id.clone()).collect();
+                ViewQuery::of(&views::ATTEMPTS)
+                    .columns(&[
+                        "delivery_id",
+                        "event_id",
+                        "attempt_number",
+                        "finished_at",
+                        "duration_ms",
+                    ])
+                    .is("outcome", Some(SqlArg::text(self.state)))
+                    .ids("event_id", &events)
+                    .numbers("delivery_id", ids())
+            }
+            _ => self
+                .of_handler(ViewQuery::of(&views::PENDING_DELIVERIES))
+                .columns(&[
+                    "delivery_id",
+                    "event_id",
+                    "attempts",
+                    "attempts_left",
+                    "next_attempt_at",
+                    "ordering_key",
+                    "last_error",
+                    "running_by",
+                ])
+                .numbers("delivery_id", ids()),
+        }
+    }
 }
 
 // What is no cursor begins at the beginning.
@@ -247,7 +368,7 @@ fn after_delivery(cursor: &str) -> Option<SqlArg> {
     Some(SqlArg::number(cursor.parse().ok()?))
 }
 
-/// The time of its death and the delivery.
+/// The time of its death, or when it is due, and the delivery.
 pub(in super::super) fn after_death(cursor: &str) -> Option<Vec<SqlArg>> {
     let (died_at, delivery) = cursor.split_once('.')?;
     let died_at = Timestamp(died_at.parse().ok()?);

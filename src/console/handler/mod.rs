@@ -7,7 +7,6 @@ mod rows;
 use super::{
     address::Address,
     frame::Frame,
-    handlers::if_in_time,
     page::written,
     problem::PageError,
     request::PageRequest,
@@ -21,7 +20,7 @@ use crate::store::{AsVisitor, SqlArg, ViewQuery, Work};
 use askama::Template;
 use axum::{extract::Path, response::Response};
 use deliveries::Deliveries;
-use rows::{BacklogRow, Failure, HealthRow, Process, Worker};
+use rows::{Failure, HealthRow, Process, Worker};
 
 #[derive(Template)]
 #[template(path = "handler.html")]
@@ -30,14 +29,15 @@ struct HandlerPage {
     health: HealthRow,
     /// What to do about its state.
     advice: &'static str,
-    /// `None` if the backlog is too large to be counted for a page.
-    backlog: Option<BacklogRow>,
     failures: Vec<Failure>,
     deliveries: Deliveries,
     workers: Vec<Worker>,
     processes: Vec<Process>,
     may: May,
 }
+
+/// `handler_health` counts no further.
+const COUNTED: i64 = 10_000;
 
 /// What the visitor may do.
 struct May {
@@ -75,7 +75,7 @@ impl May {
 /// A part of the retry wave.
 struct Wave {
     label: &'static str,
-    count: i64,
+    count: String,
     bar: u64,
 }
 
@@ -92,43 +92,40 @@ impl HandlerPage {
             .href()
     }
 
-    fn wave(&self) -> Option<[Wave; 4]> {
-        self.backlog.as_ref().map(wave)
+    fn wave(&self) -> [Wave; 4] {
+        wave(&[
+            self.health.due_in_5_minutes,
+            self.health.due_in_30_minutes,
+            self.health.due_in_120_minutes,
+            self.health.later,
+        ])
     }
 
     fn is_configured(&self) -> bool {
         self.processes.iter().any(|process| process.alive)
     }
-
-    fn running(&self) -> String {
-        match &self.backlog {
-            Some(backlog) => number::grouped(backlog.running),
-            None => "not counted".to_owned(),
-        }
-    }
 }
 
-fn wave(backlog: &BacklogRow) -> [Wave; 4] {
-    let later = |count: i64| u64::try_from(count).unwrap_or_default();
-    [
-        ("within 5 minutes", backlog.due_in_5_minutes),
-        (
-            "5 to 30 minutes",
-            backlog.due_in_30_minutes - backlog.due_in_5_minutes,
-        ),
-        (
-            "30 minutes to 2 hours",
-            backlog.due_in_120_minutes - backlog.due_in_30_minutes,
-        ),
-        (
-            "more than 2 hours",
-            backlog.later - backlog.due_in_120_minutes,
-        ),
-    ]
-    .map(|(label, count)| Wave {
-        label,
-        count,
-        bar: number::bar(later(count), later(backlog.later)),
+/// The parts between growing counts, none of which counts further than [`COUNTED`].
+fn wave(due: &[i64; 4]) -> [Wave; 4] {
+    let labels = [
+        "within 5 minutes",
+        "5 to 30 minutes",
+        "30 minutes to 2 hours",
+        "more than 2 hours",
+    ];
+    std::array::from_fn(|n| {
+        let before = if n == 0 { 0 } else { due[n - 1] };
+        let part = u64::try_from(due[n] - before).unwrap_or_default();
+        Wave {
+            label: labels[n],
+            count: match (before >= COUNTED, due[n] >= COUNTED) {
+                (true, _) => "not counted".to_owned(),
+                (false, true) => format!("{}+", number::grouped(due[n] - before)),
+                (false, false) => number::grouped(due[n] - before),
+            },
+            bar: number::bar(part, u64::try_from(due[3]).unwrap_or_default()),
+        }
     })
 }
 
@@ -179,11 +176,7 @@ pub(super) async fn page(
         .await?
         .refreshed(5);
     visit.finish().await?;
-    let backlog = ViewQuery::of(&views::BACKLOG)
-        .columns(&BacklogRow::COLUMNS)
-        .is("handler", handler());
-    let backlog: Option<Vec<BacklogRow>> = if_in_time(&request, &mut frame, backlog).await?;
-    let deliveries = deliveries::read(&request, &mut frame, &name, backlog.is_some()).await?;
+    let deliveries = deliveries::read(&request, &mut frame, &name).await?;
     let is_configured = processes.iter().any(|process| process.alive);
     written(&HandlerPage {
         advice: advice::of(
@@ -194,7 +187,6 @@ pub(super) async fn page(
         ),
         frame,
         health,
-        backlog: backlog.and_then(|rows| rows.into_iter().next()),
         failures,
         deliveries,
         workers,
@@ -209,15 +201,10 @@ mod tests {
 
     #[test]
     fn the_wave_has_each_delivery_once() {
-        let parts = wave(&BacklogRow {
-            running: 1,
-            waiting: 2,
-            later: 10,
-            due_in_5_minutes: 3,
-            due_in_30_minutes: 5,
-            due_in_120_minutes: 9,
-        });
-        assert_eq!(parts.each_ref().map(|part| part.count), [3, 2, 4, 1]);
-        assert_eq!(parts[2].bar, 25);
+        let of = |due| wave(&due).map(|part| part.count);
+        assert_eq!(of([3, 5, 9, 10]), ["3", "2", "4", "1"]);
+        assert_eq!(wave(&[3, 5, 9, 10])[2].bar, 25);
+        let capped = of([40, COUNTED, COUNTED, COUNTED]);
+        assert_eq!(capped, ["40", "9,960+", "not counted", "not counted"]);
     }
 }

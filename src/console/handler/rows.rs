@@ -4,8 +4,12 @@ use super::super::{
     address::Address,
     handlers::{milliseconds, rate, up_to},
     row::{Span, Timestamp},
-    view::marks::{self, Breaks, Run},
+    view::{
+        marks::{self, Breaks, Run},
+        number,
+    },
 };
+use super::COUNTED;
 use serde::Deserialize;
 
 /// A row of `hookfast.handler_health`.
@@ -30,10 +34,16 @@ pub(super) struct HealthRow {
     pub(super) median_ms: Option<f64>,
     pub(super) p95_ms: Option<f64>,
     pub(super) retired: i64,
+    pub(super) running: i64,
+    pub(super) waiting: i64,
+    pub(super) later: i64,
+    pub(super) due_in_5_minutes: i64,
+    pub(super) due_in_30_minutes: i64,
+    pub(super) due_in_120_minutes: i64,
 }
 
 impl HealthRow {
-    pub(super) const COLUMNS: [&str; 19] = [
+    pub(super) const COLUMNS: [&str; 25] = [
         "handler",
         "kind",
         "state",
@@ -53,6 +63,12 @@ impl HealthRow {
         "median_ms",
         "p95_ms",
         "retired",
+        "running",
+        "waiting",
+        "later",
+        "due_in_5_minutes",
+        "due_in_30_minutes",
+        "due_in_120_minutes",
     ];
 
     pub(super) fn why(&self) -> Vec<Run<'_>> {
@@ -61,6 +77,18 @@ impl HealthRow {
 
     pub(super) fn ready(&self) -> String {
         up_to(self.ready)
+    }
+
+    pub(super) fn running(&self) -> String {
+        number::capped(self.running, COUNTED - 1)
+    }
+
+    pub(super) fn waiting(&self) -> String {
+        up_to(self.waiting)
+    }
+
+    pub(super) fn dead(&self) -> String {
+        up_to(self.dead_letters)
     }
 
     pub(super) fn kept(&self) -> String {
@@ -83,28 +111,6 @@ impl HealthRow {
         self.oldest_ready_age
             .map_or_else(|| "none".to_owned(), Span::text)
     }
-}
-
-/// A row of `hookfast.backlog`.
-#[derive(Deserialize)]
-pub(super) struct BacklogRow {
-    pub(super) running: i64,
-    pub(super) waiting: i64,
-    pub(super) later: i64,
-    pub(super) due_in_5_minutes: i64,
-    pub(super) due_in_30_minutes: i64,
-    pub(super) due_in_120_minutes: i64,
-}
-
-impl BacklogRow {
-    pub(super) const COLUMNS: [&str; 6] = [
-        "running",
-        "waiting",
-        "later",
-        "due_in_5_minutes",
-        "due_in_30_minutes",
-        "due_in_120_minutes",
-    ];
 }
 
 /// A row of `hookfast.failures`.

@@ -231,6 +231,8 @@ fn failures() -> ViewQuery {
 fn changes() -> ViewQuery {
     ViewQuery::of(&views::AUDIT_LOG)
         .columns(&["at", "actor", "on_behalf_of", "action", "target"])
+        // By id, which has an index. A clock that was set back hides a change for at most six hours.
+        .among(1_000)
         .from("at", Some(SqlArg::ago("6 hours")))
         .limit(20)
 }

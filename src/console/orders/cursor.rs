@@ -92,6 +92,14 @@ impl Cursor {
         }
     }
 
+    /// A time before which there are only results that follow.
+    pub(super) fn before(&self) -> SqlArg {
+        match self {
+            Self::Result(at, _) | Self::Waiting(at, _) => at_micros(*at),
+            Self::Start | Self::LowData(..) => SqlArg::time("infinity"),
+        }
+    }
+
     /// The orders with a result that follow.
     pub(super) fn results(&self, query: ViewQuery) -> ViewQuery {
         match self {

@@ -321,10 +321,9 @@ async fn all(
     let mut orders: Vec<OrderRow> = visit
         .rows(cursor.waiting(waiting().from("placed_at", since())))
         .await?;
-    // Orders without a result have no such time, and a time in the filter leaves them out.
-    let received = since().or_else(|| Some(SqlArg::time("-infinity")));
+    let newest = results().newest_results(cursor.before(), READ);
     let more: Vec<OrderRow> = visit
-        .rows(cursor.results(results().from("received_at", received)))
+        .rows(cursor.results(newest.from("received_at", since())))
         .await?;
     orders.extend(more);
     // Stable: rows of one time keep the order in which they were read.

@@ -50,6 +50,16 @@ pub const AIRALO_PROJECT_EVENT: Function = Function {
     parameters: &[required("event", "hookfast.event")],
 };
 
+/// `hookfast.airalo_results_since`.
+pub const AIRALO_RESULTS_SINCE: Function = Function {
+    name: "airalo_results_since",
+    caller: Caller::Reader,
+    parameters: &[
+        required("before", "timestamp with time zone"),
+        required("most", "bigint"),
+    ],
+};
+
 /// `hookfast.approve_quarantined`.
 pub const APPROVE_QUARANTINED: Function = Function {
     name: "approve_quarantined",
@@ -240,6 +250,13 @@ pub const FIND: Function = Function {
     name: "find",
     caller: Caller::Reader,
     parameters: &[required("term", "text")],
+};
+
+/// `hookfast.handler_id`.
+pub const HANDLER_ID: Function = Function {
+    name: "handler_id",
+    caller: Caller::Reader,
+    parameters: &[required("handler", "text")],
 };
 
 /// `hookfast.hold_event`.
@@ -447,12 +464,13 @@ pub const UNHOLD_EVENT: Function = Function {
 };
 
 /// Every function.
-pub const ALL: [&Function; 47] = [
+pub const ALL: [&Function; 49] = [
     &ACKNOWLEDGE_CONFLICT,
     &AIRALO_CHECK_ORDER,
     &AIRALO_EXPECT_ORDER,
     &AIRALO_FORGET_ORDER,
     &AIRALO_PROJECT_EVENT,
+    &AIRALO_RESULTS_SINCE,
     &APPROVE_QUARANTINED,
     &CANCEL_REPLAY,
     &CLAIM,
@@ -473,6 +491,7 @@ pub const ALL: [&Function; 47] = [
     &EXTEND_LEASE,
     &FAIL,
     &FIND,
+    &HANDLER_ID,
     &HOLD_EVENT,
     &PAUSE_ALL_HANDLERS,
     &PAUSE_HANDLER,

@@ -232,6 +232,7 @@ pub const DEAD_LETTERS: View = View {
         column("type", "text"),
         column("idempotency_key", "text"),
         column("ordering_key", "text"),
+        column("handler_id", "smallint"),
     ],
 };
 
@@ -337,6 +338,12 @@ pub const HANDLER_HEALTH: View = View {
         column("retired", "bigint"),
         column("retired_at", "timestamp with time zone"),
         column("retired_why", "text"),
+        column("running", "bigint"),
+        column("waiting", "bigint"),
+        column("later", "bigint"),
+        column("due_in_5_minutes", "bigint"),
+        column("due_in_30_minutes", "bigint"),
+        column("due_in_120_minutes", "bigint"),
     ],
 };
 
@@ -350,6 +357,27 @@ pub const ORDER_HEALTH: View = View {
         column("possible_double_purchases", "bigint"),
         column("overdue", "bigint"),
         column("unknown", "bigint"),
+    ],
+};
+
+/// `hookfast.pending_deliveries`.
+pub const PENDING_DELIVERIES: View = View {
+    name: "pending_deliveries",
+    order: "delivery_id",
+    columns: &[
+        column("delivery_id", "bigint"),
+        column("handler", "text"),
+        column("event_id", "uuid"),
+        column("state", "text"),
+        column("attempts", "integer"),
+        column("attempts_left", "integer"),
+        column("next_attempt_at", "timestamp with time zone"),
+        column("ordering_key", "text"),
+        column("last_error", "text"),
+        column("running_by", "text"),
+        column("running_since", "timestamp with time zone"),
+        column("due_at", "timestamp with time zone"),
+        column("handler_id", "smallint"),
     ],
 };
 
@@ -531,7 +559,7 @@ pub const WORKERS: View = View {
 };
 
 /// Every view.
-pub const ALL: [&View; 28] = [
+pub const ALL: [&View; 29] = [
     &ACCESS,
     &AIRALO_CREDIT,
     &AIRALO_LOW_DATA,
@@ -550,6 +578,7 @@ pub const ALL: [&View; 28] = [
     &FAILURES,
     &HANDLER_HEALTH,
     &ORDER_HEALTH,
+    &PENDING_DELIVERIES,
     &PROCESSES,
     &QUARANTINE,
     &REINDEXES,

@@ -3,6 +3,7 @@
 mod access;
 mod acts;
 mod alerts;
+mod crawl;
 mod dead_letters;
 mod events;
 mod guard;

@@ -140,6 +140,7 @@ pub(super) const CALLS: &[(&str, &[&str])] = &[
             "('ORDER', 'airalo', 'airalo.order.completed', NULL, 'webhook', now(), 'k', NULL, '{}', NULL, 'x', 1, 1)",
         ],
     ),
+    ("airalo_results_since", &["now(), 1"]),
     (
         "approve_quarantined",
         &["1, 'a test'", "EXCERPT, 'a test'", "99, 'a test'", "1, ''"],
@@ -235,6 +236,7 @@ pub(super) const CALLS: &[(&str, &[&str])] = &[
         ],
     ),
     ("find", &["'o-1'", "'FIRST'"]),
+    ("handler_id", &["'shop'", "'nobody'"]),
     (
         "hold_event",
         &["'FIRST', 'a test'", "'HELD', 'a test'", "NULL, 'a test'"],

@@ -7,7 +7,7 @@ use std::{fs, path::Path};
 
 /// The functions that readers may call besides those that the views call.
 const READERS_CALL: &str = "'{hookfast.event_id_at,hookfast.find,hookfast.timeline,hookfast.explain,hookfast.status,\
-    hookfast.retention_preview}'::text[]";
+    hookfast.retention_preview,hookfast.handler_id,hookfast.airalo_results_since}'::text[]";
 
 /// All functions of Hookfast, and what each lacks. A body that was parsed when it was created
 /// resolves no names any more; the functions it calls are checked themselves.

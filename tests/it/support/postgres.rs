@@ -9,9 +9,13 @@ use sqlx::{
     AssertSqlSafe, Connection, Executor, PgConnection,
     postgres::{PgPool, PgPoolOptions},
 };
-use std::sync::{
-    LazyLock,
-    atomic::{AtomicU32, Ordering},
+use std::{
+    fs::File,
+    io::{Read, Seek, SeekFrom},
+    sync::{
+        LazyLock,
+        atomic::{AtomicU32, Ordering},
+    },
 };
 use tokio::{
     runtime::{Builder, Runtime},
@@ -194,6 +198,17 @@ impl Database {
 pub(crate) async fn server_log() -> String {
     let log = std::fs::read(Shared::get().await.cluster.log_file()).expect("the server's log");
     String::from_utf8_lossy(&log).into_owned()
+}
+
+/// The server log of the shared cluster from a byte on, and where it ends now.
+pub(crate) async fn server_log_from(start: u64) -> (String, u64) {
+    let path = Shared::get().await.cluster.log_file();
+    let mut log = File::open(path).expect("the server's log");
+    log.seek(SeekFrom::Start(start)).expect("a position");
+    let mut text = Vec::new();
+    let read = log.read_to_end(&mut text).expect("the server's log");
+    let end = start + read as u64;
+    (String::from_utf8_lossy(&text).into_owned(), end)
 }
 
 impl Drop for Database {
