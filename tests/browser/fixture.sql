@@ -241,6 +241,10 @@ SELECT date_trunc('minute', now()) - interval '1 minute' * m, subject, counter, 
     ('handler:mailer', 'took_le_50', 5, 60, 5), ('handler:mailer', 'took_le_2000', 15, 4, 1), ('handler:deployments', 'filtered', 1, 60, 9)
 ) x (subject, counter, value, until, every) WHERE m <= until AND m % every = 0;
 
+-- It stays slow while tests run.
+INSERT INTO hookfast_data.rollups (minute, subject, counter, value)
+SELECT date_trunc('minute', now()) + interval '1 minute' * m, 'handler:mailer', 'took_le_2000', 15 FROM generate_series(1, 60) m;
+
 -- Processes: alive, not ready, gone; and who changed what.
 INSERT INTO hookfast_data.processes (owner, roles, version, started_at, seen_at, not_ready, handlers, sources) VALUES
     ('worker-1:4711', '{worker}', '0.1.0', now() - interval '3 hours', now() + interval '1 hour', NULL,

@@ -16,10 +16,11 @@ const structure = () => {
   const lines = [];
   const walk = (element, depth) => {
     // The strip of the last hour has no text of senders, and moves every minute.
-    if (element.matches("abbr.mark-char, br, .strip")) return;
+    // Nor have the offsets of a body in hex, of which a longer text has more.
+    if (element.matches("abbr.mark-char, br, .strip, .offset")) return;
     const attributes = [...element.attributes].map(({ name, value }) => {
       if (name.startsWith("on")) return `HANDLER ${name}`;
-      if (["class", "id", "name", "type", "style"].includes(name)) return `${name}=${value}`;
+      if (["class", "id", "name", "type", "style"].includes(name)) return `${name}=${value.replaceAll(/[0-9a-f]{8}-[0-9a-f-]{27}/g, "ID")}`;
       if (!/^(href|src|action|formaction|xlink:href|data)$/.test(name)) return name;
       const address = new URL(value, location.href);
       return address.origin === location.origin ? name : `FOREIGN ${name}=${address.origin}`;
