@@ -238,8 +238,13 @@ SELECT date_trunc('minute', now()) - interval '1 minute' * m, subject, counter, 
     ('source:orders', 'stored', 1, 60, 3), ('source:partner', 'stored', 1, 14, 2), ('source:partner', 'not_json', 1, 14, 7),
     ('handler:crm', 'retry', 7, 26, 1), ('handler:shop', 'dead', 1, 60, 5), ('handler:shop', 'retry', 2, 60, 3),
     ('handler:search', 'retry', 4, 12, 1), ('handler:mailer', 'dead', 2, 40, 3), ('handler:mailer', 'delivered', 5, 60, 2),
-    ('handler:mailer', 'took_le_50', 5, 60, 5), ('handler:mailer', 'took_le_2000', 15, 4, 1), ('handler:deployments', 'filtered', 1, 60, 9)
+    ('handler:deployments', 'filtered', 1, 60, 9)
 ) x (subject, counter, value, until, every) WHERE m <= until AND m % every = 0;
+
+-- It stays slow while tests run: the slow attempts go on, and are few beside those before.
+INSERT INTO hookfast_data.rollups (minute, subject, counter, value)
+SELECT date_trunc('minute', now()) - interval '1 minute' * m, 'handler:mailer', CASE WHEN m > 5 THEN 'took_le_50' ELSE 'took_le_2000' END,
+    CASE WHEN m > 5 THEN 2000 ELSE 15 END FROM generate_series(-60, 59) m;
 
 -- Processes: alive, not ready, gone; and who changed what.
 INSERT INTO hookfast_data.processes (owner, roles, version, started_at, seen_at, not_ready, handlers, sources) VALUES

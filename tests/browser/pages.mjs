@@ -15,6 +15,10 @@ export function idsOf(postgres, database) {
   };
 }
 
+// Each page once, without its other states.
+export const EACH_PAGE = ["now", "find-results", "orders", "order", "order-double", "order-late", "events", "event", "event-double", "event-dead",
+  "handlers", "handler", "handler-open", "dead-letters", "alerts", "alert", "sources", "source", "quarantined", "access", "act-retry-all", "act-reveal"];
+
 export function pages(ids) {
   const conflict = ids.event("order:request-5:completed#conflict:9f2c");
   const letter = ids.dead("airalo.order.completed shop");

@@ -4,14 +4,11 @@ import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { launch, open } from "./browser.mjs";
-import { idsOf, pages, problems } from "./pages.mjs";
+import { EACH_PAGE, idsOf, pages, problems } from "./pages.mjs";
 import { reduced } from "./palette.mjs";
 import { Console, Postgres } from "./site.mjs";
 
 const LARGEST = 120_000, LARGEST_SHEET = 1_000_000;
-// Each page once; the tests see its other states.
-const SHOWN = ["now", "find-results", "orders", "order", "order-double", "order-late", "events", "event", "event-double", "event-dead", "handlers",
-  "handler", "handler-open", "dead-letters", "alerts", "alert", "sources", "source", "quarantined", "access", "act-retry-all", "act-reveal"];
 const DARK_TOO = ["now", "order"];
 
 const folder = join(import.meta.dirname, "../../docs/console");
@@ -47,7 +44,7 @@ try {
   };
 
   const operator = await site.logIn("operator");
-  for (const name of SHOWN) {
+  for (const name of EACH_PAGE) {
     await take(name, site, addresses[name], operator);
     if (!DARK_TOO.includes(name)) continue;
     await take(`${name}-dark`, site, addresses[name], operator, { scheme: "dark" });

@@ -22,6 +22,7 @@ let browser;
 postgres.fixture("fixture");
 postgres.clone("pristine", "fixture");
 postgres.clone("acting", "fixture");
+if (!values.only || new RegExp(values.only).test("the page of the design has no fault")) postgres.create("dev");
 
 const start = (name) => (name === "dev" ? Console.development(postgres, name, folder) : Console.start(postgres, name));
 const suite = {

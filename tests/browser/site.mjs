@@ -86,6 +86,14 @@ export class Postgres {
       { input: text, encoding: "utf8", maxBuffer: 64 << 20, stdio: ["pipe", "pipe", "pipe"] }).trim();
   }
 
+  // Runs a statement in a transaction that stays open until `end`.
+  hold(database, statement) {
+    const session = spawn("psql", ["-XqAt", this.url(database)], { stdio: ["pipe", "pipe", "inherit"] });
+    const begun = once(session.stdout, "data");
+    session.stdin.write(`BEGIN;\n${statement};\nSELECT 'begun';\n`);
+    return { begun, end: async () => { session.stdin.end("ROLLBACK;\n"); await once(session, "exit"); } };
+  }
+
   // A database with the schema. Roles belong to the server, so those of people are made once.
   create(database) {
     this.psql("postgres", `CREATE DATABASE ${database}`);

@@ -108,6 +108,8 @@ async function tick() {
   if (!isBusy()) {
     refresh.running = true;
     const began = performance.now();
+    // An answer that does not come is as bad as one that fails.
+    const late = setTimeout(() => stale("no answer"), 6000);
     try {
       const { page, url } = await load(location.href);
       // A session that ended answers with the page for signing in, which is at another address.
@@ -119,10 +121,10 @@ async function tick() {
       refresh.lastGood = Date.now();
       fresh();
     } catch (error) {
-      refresh.cost = performance.now() - began;
       refresh.missed += 1;
-      if (refresh.missed >= 2) stale(error.message);
+      if (refresh.missed >= 2 || Date.now() - refresh.lastGood > 2 * refresh.interval) stale(error.message);
     }
+    clearTimeout(late);
     refresh.running = false;
   }
   schedule();
@@ -130,7 +132,9 @@ async function tick() {
 
 function schedule() {
   clearTimeout(refresh.timer);
-  if (refresh.interval) refresh.timer = setTimeout(tick, Math.max(refresh.interval, 20 * refresh.cost));
+  // The first answer that is missing is asked for again soon: what an old page shows has to be marked.
+  const delay = refresh.missed === 1 ? 2000 : Math.max(refresh.interval, 20 * refresh.cost);
+  if (refresh.interval) refresh.timer = setTimeout(tick, delay);
 }
 
 function apply(page) {
