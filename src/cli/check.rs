@@ -2,6 +2,7 @@
 
 use super::{
     ConfigFile,
+    console_findings::console_findings,
     declare::config,
     findings::{Finding, print_findings},
     process::{chain, database_url_here},
@@ -27,12 +28,14 @@ impl Check {
     /// Exits with 1 if there is an error.
     pub(super) async fn run(self) -> anyhow::Result<ExitCode> {
         let (mut findings, config) = self.configuration();
+        let console = config.as_ref().map(|config| config.console.roles.clone());
         match database_url_here().and_then(|url| Ok((url.parse::<Database>()?, url))) {
             Ok((database, url)) => {
                 let builder = config.and_then(|config| Builder::from_config(&url, &config).ok());
                 let needs = builder.as_ref().map(Builder::connection_needs);
                 findings.extend(database_findings(&database, needs.as_deref()).await);
                 findings.extend(handler_findings(&database, builder).await);
+                findings.extend(console_findings(&database, &console.unwrap_or_default()).await);
             }
             Err(error) => findings.push(Finding::Error(error.to_string())),
         }

@@ -4,14 +4,16 @@ use super::{
     ConfigFile,
     address::{listen_address, reachable},
     declare::{bind, config},
-    process::{database_url, database_url_here, say, stop_on_signal},
+    folder::{CONSOLE_URL, Note, noted, noted_value},
+    process::{database_url, database_url_here, say, stop_on_signal, variable},
+    qr,
 };
 use crate::config::Config;
 use crate::console::{Console, ConsoleSettings};
 use crate::domain::{GrantedRole, ProxySettings};
 use crate::store::{self, Database, FunctionCall, SqlArg, catalog::functions};
 use anyhow::{Context, bail};
-use std::{net::SocketAddr, process::ExitCode};
+use std::{io::IsTerminal as _, net::SocketAddr, process::ExitCode};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
@@ -41,14 +43,13 @@ struct Link {
     /// Log in with this role instead of the strongest of operator, support and reader
     #[arg(long = "as", value_name = "ROLE")]
     role: Option<String>,
-    /// Address of the console
-    #[arg(
-        long,
-        value_name = "URL",
-        env = "HOOKFAST_CONSOLE_URL",
-        default_value = "http://127.0.0.1:8082"
-    )]
-    url: url::Url,
+    /// Address of the console [default: that of the folder's `hookfast dev`, or
+    /// http://127.0.0.1:8082]
+    #[arg(long, value_name = "URL", env = "HOOKFAST_CONSOLE_URL")]
+    url: Option<url::Url>,
+    /// Also print the link as a QR code, for the camera of a phone
+    #[arg(long)]
+    qr: bool,
 }
 
 impl ConsoleCommand {
@@ -134,11 +135,31 @@ pub(super) fn settings(config: &Config, listen: SocketAddr) -> anyhow::Result<Co
 impl Link {
     async fn run(self) -> anyhow::Result<ExitCode> {
         let database: Database = database_url_here()?.parse()?;
+        let url = match self.url {
+            Some(url) => url,
+            None => url_here()?,
+        };
         let mut console = store::OperatorConnection::open(&database).await?;
-        say(&link(&mut console, &self.url, self.role.as_deref()).await?);
+        let link = link(&mut console, &url, self.role.as_deref()).await?;
         console.close().await;
+        if self.qr {
+            say(&qr::code(&link, std::io::stdout().is_terminal())?);
+        }
+        say(&link);
         Ok(ExitCode::SUCCESS)
     }
+}
+
+/// The console of this folder's `hookfast dev`, unless the command uses another database.
+fn url_here() -> anyhow::Result<url::Url> {
+    let is_here =
+        variable("DATABASE_URL").is_none() || noted("DATABASE_URL")? == Some(Note::InEnvironment);
+    let noted = match is_here {
+        true => noted_value(CONSOLE_URL)?,
+        false => None,
+    };
+    let url = noted.unwrap_or_else(|| format!("http://{DEFAULT}"));
+    Ok(url.parse()?)
 }
 
 /// A link that logs in with a new ticket.

@@ -31,6 +31,9 @@ pub(super) const URL: &str = "HOOKFAST_URL";
 /// The URL of its health and metrics.
 pub(super) const ADMIN_URL: &str = "HOOKFAST_ADMIN_URL";
 
+/// The URL of its console.
+pub(super) const CONSOLE_URL: &str = "HOOKFAST_CONSOLE_URL";
+
 /// The URL it pushes deliveries to, if it has no configuration file.
 pub(super) const FORWARD: &str = "HOOKFAST_FORWARD";
 

@@ -1,7 +1,7 @@
 //! The login of the console: what it needs, and one for development.
 
 use super::{Database, Role, StoreError, connect::POOLED, error::within};
-use crate::domain::GrantedRole;
+use crate::domain::{GrantedRole, RoleName};
 use sqlx::AssertSqlSafe;
 
 const VERSION: &str = "SELECT current_setting('server_version_num')::integer";
@@ -67,4 +67,86 @@ fn grant(role: &str, login: &str, version: i32) -> String {
 
 fn quoted(name: &str) -> String {
     format!("\"{}\"", name.replace('"', "\"\""))
+}
+
+/// A login that the console may be using, and what it lacks or should not have.
+#[derive(Clone, Debug, PartialEq, Eq, sqlx::FromRow)]
+pub struct ConsoleLogin {
+    /// The name of the login.
+    pub name: String,
+    /// Whether it is a superuser.
+    pub is_superuser: bool,
+    /// Whether it is the owner of the schemas or a member of it.
+    pub is_owner: bool,
+    /// Whether it may take the role that begins and ends sessions.
+    pub is_console: bool,
+    /// The roles that it may not take, although visitors may have them.
+    pub missing: Vec<String>,
+    /// The roles whose rights it has before it takes them.
+    pub inherited: Vec<String>,
+    version: i32,
+}
+
+const LOGINS: &str = "WITH granted AS (SELECT r.oid, r.rolname, s.name FROM hookfast_data.settings s \
+        JOIN pg_catalog.pg_roles r ON r.rolname = s.value WHERE s.name = ANY ($1)), \
+    wanted AS (SELECT oid, rolname FROM granted \
+        UNION SELECT oid, rolname FROM pg_catalog.pg_roles WHERE rolname = ANY ($2)) \
+    SELECT l.rolname::text AS name, l.rolsuper AS is_superuser, \
+        pg_has_role(l.oid, n.nspowner, 'MEMBER') AS is_owner, \
+        coalesce((SELECT hookfast_data.can_set_role(l.oid, g.oid) FROM granted g WHERE g.name = 'console_role'), false) \
+            AS is_console, \
+        ARRAY(SELECT w.rolname::text FROM wanted w WHERE NOT hookfast_data.can_set_role(l.oid, w.oid) ORDER BY 1) \
+            AS missing, \
+        ARRAY(SELECT w.rolname::text FROM wanted w WHERE pg_has_role(l.oid, w.oid, 'USAGE') ORDER BY 1) AS inherited, \
+        current_setting('server_version_num')::integer AS version \
+    FROM pg_catalog.pg_roles l, pg_catalog.pg_namespace n \
+    WHERE n.nspname = 'hookfast_data' AND l.rolcanlogin AND (l.rolname = $3 OR NOT l.rolsuper \
+        AND EXISTS (SELECT FROM granted g WHERE g.name = 'console_role' AND hookfast_data.can_set_role(l.oid, g.oid))) \
+    ORDER BY l.rolname";
+
+/// Lists the logins that may take the console's role, and the named one. `roles` are those of
+/// visitors besides the roles for people.
+///
+/// # Errors
+/// If the database cannot be queried.
+pub async fn console_logins(
+    database: &Database,
+    named: Option<&str>,
+    roles: &[RoleName],
+) -> Result<Vec<ConsoleLogin>, StoreError> {
+    let mut connection = database.connect(Role::General).await?;
+    let settings = GrantedRole::ALL.map(|role| role.setting().to_owned());
+    let roles: Vec<_> = roles.iter().map(ToString::to_string).collect();
+    let list = sqlx::query_as(LOGINS)
+        .bind(settings.as_slice())
+        .bind(roles)
+        .bind(named)
+        .fetch_all(&mut connection.inner);
+    let logins = within(POOLED, "list the console's logins", list).await;
+    connection.close().await;
+    logins
+}
+
+impl ConsoleLogin {
+    /// The statements that grant what is missing.
+    pub fn grants(&self) -> String {
+        self.granting(&self.missing)
+    }
+
+    /// The statements that end the inheriting.
+    pub fn without_inheriting(&self) -> String {
+        match self.version >= 160_000 {
+            true => self.granting(&self.inherited),
+            false => format!("ALTER ROLE {} NOINHERIT;", quoted(&self.name)),
+        }
+    }
+
+    fn granting(&self, roles: &[String]) -> String {
+        let login = quoted(&self.name);
+        let statements: String = roles
+            .iter()
+            .map(|role| grant(role, &login, self.version))
+            .collect();
+        statements.trim_end().to_owned()
+    }
 }

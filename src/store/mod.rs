@@ -62,7 +62,7 @@ pub use breaker::note_breaker;
 pub use claim::{Batch, Claim, ClaimLimits, Claimed, LongBody, Truncated, event_body};
 pub use clock::{ClockDifference, DatabaseClock};
 pub use connect::{Connection, Database, InvalidUrl, Role};
-pub use console_login::make_console_login;
+pub use console_login::{ConsoleLogin, console_logins, make_console_login};
 pub use error::{Fault, StoreError};
 pub use filter::{FilterError, check_filter};
 pub use function::{ResolveError, SqlFunction};

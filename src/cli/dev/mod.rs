@@ -9,7 +9,7 @@ use super::{
     ConfigFile,
     address::{listen_address, reachable},
     declare::{bind, config, declare, default_handler, reload_on_hangup},
-    folder::{ADMIN_URL, FORWARD, Folder, Note, URL, noted},
+    folder::{ADMIN_URL, CONSOLE_URL, FORWARD, Folder, Note, URL, noted},
     process::{say, secret_variable, stop_on_signal},
     serve::Addresses,
     terminal::Terminal,
@@ -134,6 +134,10 @@ impl Dev {
         notes.add(
             ADMIN_URL,
             format!("http://{}", reachable(admin.local_addr()?)),
+        )?;
+        notes.add(
+            CONSOLE_URL,
+            format!("http://{}", reachable(console.local_addr()?)),
         )?;
         match (config, &self.file.config) {
             (Some(config), Some(file)) => {

@@ -1,6 +1,7 @@
 //! Tests of the configuration file: what it may contain, and the error messages for everything
 //! else.
 
+mod console;
 mod documents;
 mod errors;
 mod handlers;

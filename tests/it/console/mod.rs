@@ -3,6 +3,7 @@
 mod access;
 mod acts;
 mod alerts;
+mod checked;
 mod crawl;
 mod dead_letters;
 mod events;
