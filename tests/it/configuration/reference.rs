@@ -20,7 +20,7 @@ fn page(name: &str) -> String {
 /// reader's choice.
 fn table(name: &str) -> String {
     let mut parts: Vec<&str> = name.split('.').collect();
-    if parts.len() > 1 {
+    if parts.len() > 1 && parts[0] != "console" {
         parts[1] = "NAME";
     }
     format!("`[{}]`", parts.join("."))

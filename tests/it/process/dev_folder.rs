@@ -249,6 +249,38 @@ async fn no_value_of_its_environment_is_written_to_disk() {
     stop(server).await;
 }
 
+/// The link of another terminal, and its code for a phone.
+#[tokio::test(flavor = "multi_thread")]
+async fn console_link_has_the_address_of_the_console_of_this_folder() {
+    let folder = Folder::new();
+    let server = folder
+        .dev(&[], &[("AIRALO_CLIENT_SECRET", AIRALO_SECRET)])
+        .await;
+    wait_until("the link", async || {
+        folder.printed().contains("login?ticket=")
+    })
+    .await;
+    let printed = folder.printed();
+    let (_, link) = printed.split_once("console: ").expect("a link");
+    let (address, _) = link.split_once("login?ticket=").expect("a ticket");
+    let linked = text(&folder.run(&["console", "link", "--qr"]));
+    let last = linked.lines().last().expect("a line");
+    assert!(
+        last.starts_with(&format!("{address}login?ticket=")),
+        "{linked}"
+    );
+    assert!(
+        linked.contains('▀') && linked.lines().count() > 20,
+        "{linked}"
+    );
+    let other = text(&folder.run(&["console", "link", "--url", "https://hooks.example.com"]));
+    assert!(
+        other.starts_with("https://hooks.example.com/login?ticket="),
+        "{other}"
+    );
+    stop(server).await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_folder_that_others_can_write_to_is_refused_before_anything_is_written() {
     let folder = Folder::new();
