@@ -25,6 +25,8 @@ pub(super) struct Exception {
     pub(super) mark: &'static str,
     pub(super) text: String,
     pub(super) href: String,
+    /// The type and the subject of its alert; empty if it has none.
+    pub(super) alert: String,
 }
 
 /// The summary.
@@ -142,7 +144,7 @@ async fn read(visit: &mut AsVisitor) -> Result<Summary, PageError> {
     let open_alerts: Vec<AlertRow> = visit
         .rows(
             ViewQuery::of(&views::ALERTS)
-                .columns(&["event_id"])
+                .columns(&["type", "subject", "muted_at"])
                 .holds("is_open")
                 // No index has this order, so the few open alerts are found first.
                 .order("received_at DESC, event_id DESC")
@@ -159,7 +161,14 @@ async fn read(visit: &mut AsVisitor) -> Result<Summary, PageError> {
             replay.replay_id, replay.handler, replay.state, replay.replayed, replay.matching
         ),
         href: format!("/events?replay={}", replay.replay_id),
+        alert: String::new(),
     }));
+    for exception in &mut exceptions {
+        let is_its = |alert: &&AlertRow| alert.is_muted() && exception.alert == alert.name();
+        if open_alerts.iter().any(|alert| is_its(&alert)) {
+            exception.mute();
+        }
+    }
     exceptions.sort_by_key(|exception| match exception.mark {
         "critical" => 0,
         "warning" => 1,
@@ -176,7 +185,7 @@ async fn read(visit: &mut AsVisitor) -> Result<Summary, PageError> {
             ["open", "unserved", "failing"].contains(&row.state.as_str())
         }),
         dead_letters: handler_rows.iter().map(|row| row.dead_letters).sum(),
-        alerts: open_alerts.len() as i64,
+        alerts: count(&open_alerts, |alert| !alert.is_muted()),
         sources: count(&source_rows, |row| {
             !["ok", "unconfigured"].contains(&row.state.as_str())
         }),
@@ -198,7 +207,31 @@ struct OrderRow {
 }
 
 #[derive(Deserialize)]
-struct AlertRow {}
+struct AlertRow {
+    r#type: String,
+    subject: Option<String>,
+    muted_at: Option<Timestamp>,
+}
+
+impl AlertRow {
+    fn is_muted(&self) -> bool {
+        self.muted_at.is_some()
+    }
+
+    fn name(&self) -> String {
+        let subject = self.subject.as_deref().unwrap_or_default();
+        format!("{} {subject}", self.r#type)
+    }
+}
+
+impl Exception {
+    /// It stays visible, and is no part of the verdict.
+    fn mute(&mut self) {
+        self.kind = "";
+        self.mark = "";
+        self.text.push_str(" (muted)");
+    }
+}
 
 #[derive(Deserialize)]
 struct ReplayRow {
@@ -234,6 +267,10 @@ fn of_handler(row: &HandlerRow) -> Option<Exception> {
         mark,
         text: format!("{}: {}{why}", row.handler, row.state),
         href: format!("/handlers/{}", row.handler),
+        alert: match row.state.as_str() {
+            "open" => format!("hookfast.handler.opened {}", row.handler),
+            state => format!("hookfast.handler.{state} {}", row.handler),
+        },
     })
 }
 
@@ -249,6 +286,7 @@ fn of_source(row: &SourceRow) -> Option<Exception> {
         mark: "warning",
         text: format!("{}: {text}", row.source),
         href: format!("/sources/{}", row.source),
+        alert: format!("hookfast.source.{} {}", row.state, row.source),
     })
 }
 

@@ -10,6 +10,8 @@ mod guard;
 mod handlers;
 mod login;
 mod orders;
+mod paging;
+mod requested_by;
 mod sources;
 mod tickets;
 
