@@ -29,7 +29,7 @@ CREATE TABLE hookfast_data.reindexes (
     events_read bigint NOT NULL DEFAULT 0,
     events_total bigint,
     requested_at timestamptz NOT NULL DEFAULT clock_timestamp(),
-    requested_by text NOT NULL DEFAULT session_user,
+    requested_by text NOT NULL,
     ended_at timestamptz
 ) WITH (fillfactor = 50);
 COMMENT ON TABLE hookfast_data.reindexes IS 'Jobs that index stored events again, after a source got a search field';
@@ -39,5 +39,5 @@ COMMENT ON COLUMN hookfast_data.reindexes.cursor_id IS
 COMMENT ON COLUMN hookfast_data.reindexes.events_read IS 'Events that were read, including those of other sources';
 COMMENT ON COLUMN hookfast_data.reindexes.events_total IS 'The estimated number of events when the job began';
 COMMENT ON COLUMN hookfast_data.reindexes.requested_at IS 'When the job was requested';
-COMMENT ON COLUMN hookfast_data.reindexes.requested_by IS 'The database user who requested it';
+COMMENT ON COLUMN hookfast_data.reindexes.requested_by IS 'The person who requested it: a database role';
 COMMENT ON COLUMN hookfast_data.reindexes.ended_at IS 'When the job ended; null while it runs';

@@ -32,7 +32,7 @@ CREATE TABLE hookfast_data.replays (
     replayed bigint NOT NULL DEFAULT 0,
     per_second integer NOT NULL CHECK (per_second BETWEEN 1 AND 10000),
     new_webhook_id boolean NOT NULL,
-    requested_by text NOT NULL DEFAULT session_user,
+    requested_by text NOT NULL,
     why text NOT NULL,
     requested_at timestamptz NOT NULL DEFAULT clock_timestamp(),
     last_progress_at timestamptz NOT NULL DEFAULT clock_timestamp(),
@@ -53,7 +53,7 @@ COMMENT ON COLUMN hookfast_data.replays.matching IS 'How many events matched the
 COMMENT ON COLUMN hookfast_data.replays.replayed IS 'How many deliveries it has created';
 COMMENT ON COLUMN hookfast_data.replays.per_second IS 'How many deliveries it creates per second at most';
 COMMENT ON COLUMN hookfast_data.replays.new_webhook_id IS 'Whether receivers get another webhook-id than the event''s';
-COMMENT ON COLUMN hookfast_data.replays.requested_by IS 'The database user who requested it';
+COMMENT ON COLUMN hookfast_data.replays.requested_by IS 'The person who requested it: a database role';
 COMMENT ON COLUMN hookfast_data.replays.why IS 'The reason';
 COMMENT ON COLUMN hookfast_data.replays.requested_at IS 'When the replay was requested';
 COMMENT ON COLUMN hookfast_data.replays.last_progress_at IS 'When the last step ran';
@@ -65,24 +65,24 @@ COMMENT ON COLUMN hookfast_data.replays.waits_for IS
 CREATE TABLE hookfast_data.retention_holds (
     event_id uuid PRIMARY KEY,
     why text NOT NULL,
-    held_by text NOT NULL DEFAULT session_user,
+    held_by text NOT NULL,
     held_at timestamptz NOT NULL DEFAULT clock_timestamp()
 );
 COMMENT ON TABLE hookfast_data.retention_holds IS 'Events that an operator keeps beyond their retention';
 COMMENT ON COLUMN hookfast_data.retention_holds.event_id IS 'The event';
 COMMENT ON COLUMN hookfast_data.retention_holds.why IS 'The reason';
-COMMENT ON COLUMN hookfast_data.retention_holds.held_by IS 'The database user who requested the hold';
+COMMENT ON COLUMN hookfast_data.retention_holds.held_by IS 'The person who requested the hold: a database role';
 COMMENT ON COLUMN hookfast_data.retention_holds.held_at IS 'When the hold began';
 
 CREATE TABLE hookfast_data.acknowledgements (
     event_id uuid PRIMARY KEY,
-    acknowledged_by text NOT NULL DEFAULT session_user,
+    acknowledged_by text NOT NULL,
     acknowledged_at timestamptz NOT NULL DEFAULT clock_timestamp()
 );
 COMMENT ON TABLE hookfast_data.acknowledgements IS
     'Conflicts and possible double purchases that an operator has acknowledged';
 COMMENT ON COLUMN hookfast_data.acknowledgements.event_id IS 'The conflicting event';
-COMMENT ON COLUMN hookfast_data.acknowledgements.acknowledged_by IS 'The database user who acknowledged it';
+COMMENT ON COLUMN hookfast_data.acknowledgements.acknowledged_by IS 'The person who acknowledged it: a database role';
 COMMENT ON COLUMN hookfast_data.acknowledgements.acknowledged_at IS 'When it was acknowledged';
 
 CREATE TABLE hookfast_data.retention (

@@ -5,7 +5,12 @@ CREATE TABLE hookfast_data.active_alerts (
     subject text NOT NULL,
     since timestamptz NOT NULL DEFAULT clock_timestamp(),
     event_id uuid,
-    PRIMARY KEY (alert_type, subject)
+    detail text NOT NULL DEFAULT '',
+    muted_at timestamptz,
+    muted_by text,
+    muted_why text,
+    PRIMARY KEY (alert_type, subject),
+    CHECK (num_nulls(muted_at, muted_by, muted_why) IN (0, 3))
 );
 COMMENT ON TABLE hookfast_data.active_alerts IS
     'Conditions that an alert reported and that have not ended';
@@ -13,6 +18,11 @@ COMMENT ON COLUMN hookfast_data.active_alerts.alert_type IS 'The type of the ale
 COMMENT ON COLUMN hookfast_data.active_alerts.subject IS 'The handler or source of the alert';
 COMMENT ON COLUMN hookfast_data.active_alerts.since IS 'When the condition began';
 COMMENT ON COLUMN hookfast_data.active_alerts.event_id IS 'The alert; null until the same transaction has raised it';
+COMMENT ON COLUMN hookfast_data.active_alerts.detail IS
+    'What a change of the condition changes. The alert is then no longer muted';
+COMMENT ON COLUMN hookfast_data.active_alerts.muted_at IS 'When it was muted; null if it is not';
+COMMENT ON COLUMN hookfast_data.active_alerts.muted_by IS 'The person who muted it: a database role';
+COMMENT ON COLUMN hookfast_data.active_alerts.muted_why IS 'The reason';
 
 CREATE TABLE hookfast_data.alert_types (
     type text PRIMARY KEY,

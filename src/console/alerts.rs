@@ -13,7 +13,7 @@ use super::{
         short, state,
     },
 };
-use crate::store::catalog::views;
+use crate::store::catalog::{functions, views};
 use crate::store::{SqlArg, ViewQuery, Work};
 use askama::Template;
 use axum::{extract::Path, response::Response};
@@ -37,8 +37,9 @@ const CONDITIONS: &str = "hookfast.handler.paused,hookfast.handler.opened,hookfa
 const OCCURRENCES: &str = "hookfast.delivery.dead,hookfast.lease.lost,hookfast.conflict,\
     hookfast.retention.announced,airalo.order.overdue";
 
-const TABS: [(&str, &str); 4] = [
+const TABS: [(&str, &str); 5] = [
     ("open", "open"),
+    ("muted", "muted until changed"),
     ("resolved", "resolved"),
     ("reported", "single events"),
     ("all", "all"),
@@ -61,6 +62,8 @@ struct AlertsPage {
     is_one: bool,
     alerts: Vec<Alert>,
     tab: &'static str,
+    may_mute: bool,
+    may_unmute: bool,
     tabs: Vec<Choice>,
     windows: Vec<Choice>,
     first: String,
@@ -79,6 +82,9 @@ struct AlertRow {
     payload: Option<Box<RawValue>>,
     is_open: bool,
     resolved_at: Option<Timestamp>,
+    muted_at: Option<Timestamp>,
+    muted_by: Option<String>,
+    muted_why: Option<String>,
 }
 
 /// An alert with its section of the runbook.
@@ -118,6 +124,7 @@ impl Alert {
             .unwrap_or_default();
         Self {
             state: match (row.is_open, is_condition(&row.r#type)) {
+                (true, _) if row.muted_at.is_some() => "muted",
                 (true, _) => "open",
                 (false, true) => "resolved",
                 (false, false) => "reported",
@@ -133,6 +140,18 @@ impl Alert {
         Address::to("/alerts").part(&self.row.event_id).href()
     }
 
+    fn act(&self, function: &str) -> String {
+        Address::act(function)
+            .with("event_id", &self.row.event_id)
+            .href()
+    }
+
+    /// Why it is muted; `None` if the visitor may not see the reason.
+    fn muted_why(&self) -> Option<Vec<Run<'_>>> {
+        let why = self.row.muted_why.as_deref().filter(|why| *why != "***")?;
+        Some(marks::runs(why, Breaks::Mark))
+    }
+
     fn subject(&self) -> Vec<Run<'_>> {
         marks::runs(&self.subject, Breaks::Mark)
     }
@@ -142,6 +161,7 @@ impl AlertsPage {
     fn kind(&self, word: &str) -> &'static str {
         match word {
             "open" => "critical",
+            "muted" => "paused",
             other => state::kind(other),
         }
     }
@@ -153,6 +173,10 @@ impl AlertsPage {
         match (alert.state, alert.row.resolved_at) {
             ("open", _) => format!(
                 "{message}. It was reported {} and goes on.",
+                alert.row.received_at.age(now)
+            ),
+            ("muted", _) => format!(
+                "{message}. It was reported {}, goes on, and is muted until it changes.",
                 alert.row.received_at.age(now)
             ),
             ("resolved", Some(at)) => format!("{message}. It ended {}.", at.age(now)),
@@ -209,7 +233,7 @@ pub(super) async fn page(request: PageRequest) -> Result<Response, PageError> {
         .map_or(TABS[0].0, |(tab, _)| tab);
     let (window, interval) = (request.parameter("window"))
         .and_then(|window| WINDOWS.into_iter().find(|(known, _)| *known == window))
-        .unwrap_or(WINDOWS[if tab == "open" { 4 } else { 1 }]);
+        .unwrap_or(WINDOWS[if is_now(tab) { 4 } else { 1 }]);
     let cursor = request
         .parameter("cursor")
         .and_then(|cursor| Uuid::parse_str(&cursor).ok());
@@ -219,8 +243,14 @@ pub(super) async fn page(request: PageRequest) -> Result<Response, PageError> {
             .ids_from("event_id", interval.map(SqlArg::ago))
             .below("event_id", cursor.map(SqlArg::id))
     };
-    let query = of_tab(of_window(), tab).limit(PAGE as u32 + 1);
-    let mut rows: Vec<AlertRow> = visit.rows(query).await?;
+    // The payloads of those that are searched are not read.
+    let ids = of_tab(of_window(), tab)
+        .columns(&["event_id"])
+        .limit(PAGE as u32 + 1);
+    let ids: Vec<IdRow> = visit.rows(ids).await?;
+    let ids: Vec<_> = ids.into_iter().map(|row| row.event_id).collect();
+    let rows_of = ViewQuery::of(&views::ALERTS).ids("event_id", &ids);
+    let mut rows: Vec<AlertRow> = visit.rows(rows_of).await?;
     let stopped_at: Option<IdRow> = match is_searched(tab) && rows.len() <= PAGE {
         true => {
             let last = of_window().columns(&["event_id"]).skip(SCAN - 1).limit(1);
@@ -228,6 +258,10 @@ pub(super) async fn page(request: PageRequest) -> Result<Response, PageError> {
         }
         false => None,
     };
+    let (may_mute, may_unmute) = (
+        visit.visitor.may(&functions::MUTE_ALERT),
+        visit.visitor.may(&functions::UNMUTE_ALERT),
+    );
     let frame = Frame::of(&request, &mut visit, "/alerts", "Alerts").await?;
     visit.finish().await?;
     let has_more = rows.len() > PAGE;
@@ -235,19 +269,21 @@ pub(super) async fn page(request: PageRequest) -> Result<Response, PageError> {
     let address = |tab: &str, window: &str| {
         Address::to("/alerts")
             .with("state", tab)
-            .with("window", if tab == "open" { "" } else { window })
+            .with("window", if is_now(tab) { "" } else { window })
     };
     let next = match rows.last() {
         Some(last) if has_more => address(tab, window).with("cursor", &last.event_id).href(),
         _ => String::new(),
     };
     let stopped = stopped_at.map(|last| address(tab, window).with("cursor", last.event_id).href());
-    let tab_window = if tab == "open" { "" } else { window };
+    let tab_window = if is_now(tab) { "" } else { window };
     written(&AlertsPage {
         frame,
         is_one: false,
         alerts: rows.into_iter().map(Alert::of).collect(),
         tab,
+        may_mute,
+        may_unmute,
         tabs: (TABS.into_iter())
             .map(|(choice, label)| Choice {
                 href: address(choice, tab_window).href(),
@@ -256,7 +292,7 @@ pub(super) async fn page(request: PageRequest) -> Result<Response, PageError> {
             })
             .collect(),
         windows: (WINDOWS.into_iter())
-            .filter(|_| tab != "open")
+            .filter(|_| !is_now(tab))
             .map(|(choice, _)| Choice {
                 href: address(tab, choice).href(),
                 label: choice.to_owned(),
@@ -291,6 +327,10 @@ pub(super) async fn one(
         return Err(missing());
     };
     let title = format!("Alert {}", row.r#type);
+    let (may_mute, may_unmute) = (
+        visit.visitor.may(&functions::MUTE_ALERT),
+        visit.visitor.may(&functions::UNMUTE_ALERT),
+    );
     let frame = Frame::of(&request, &mut visit, "/alerts", title).await?;
     visit.finish().await?;
     written(&AlertsPage {
@@ -298,6 +338,8 @@ pub(super) async fn one(
         is_one: true,
         alerts: vec![Alert::of(row)],
         tab: "",
+        may_mute,
+        may_unmute,
         tabs: Vec::new(),
         windows: Vec::new(),
         first: String::new(),
@@ -312,6 +354,10 @@ fn of_tab(query: ViewQuery, tab: &str) -> ViewQuery {
         // No index has this order, so the few open alerts are found first.
         "open" => query
             .holds("is_open")
+            .is_null("muted_at")
+            .order("received_at DESC, event_id DESC"),
+        "muted" => (query.holds("is_open"))
+            .above("muted_at", Some(SqlArg::time("-infinity")))
             .order("received_at DESC, event_id DESC"),
         "resolved" => (query.among(SCAN))
             .one_of("type", types(CONDITIONS))
@@ -319,6 +365,11 @@ fn of_tab(query: ViewQuery, tab: &str) -> ViewQuery {
         "reported" => query.among(SCAN).one_of("type", types(OCCURRENCES)),
         _ => query,
     }
+}
+
+/// Whether a tab has alerts whose condition goes on. They have no window.
+fn is_now(tab: &str) -> bool {
+    ["open", "muted"].contains(&tab)
 }
 
 /// Whether the alerts of a tab are searched among a bounded number.
@@ -344,6 +395,9 @@ mod tests {
             payload: Some(RawValue::from_string(payload.to_owned()).expect("JSON")),
             is_open: false,
             resolved_at: None,
+            muted_at: None,
+            muted_by: None,
+            muted_why: None,
         })
     }
 

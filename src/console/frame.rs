@@ -93,7 +93,8 @@ impl Frame {
         });
         let as_of = Timestamp(visit.as_of);
         let visitor = &visit.visitor;
-        let worst = summary.exceptions.first();
+        // Those without a mark need nobody now.
+        let worst = (summary.exceptions.first()).filter(|worst| !worst.mark.is_empty());
         Ok(Self {
             title: title.into(),
             verdict: worst.map_or_else(String::new, |worst| {

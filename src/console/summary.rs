@@ -31,6 +31,8 @@ pub(super) struct Exception {
     pub(super) mark: &'static str,
     pub(super) text: String,
     pub(super) href: String,
+    /// The type and the subject of its alert; empty if it has none.
+    pub(super) alert: String,
 }
 
 /// The summary.
@@ -151,7 +153,7 @@ async fn read(visit: &mut AsVisitor) -> Result<Summary, PageError> {
     let open_alerts: Vec<AlertRow> = visit
         .rows(
             ViewQuery::of(&views::ALERTS)
-                .columns(&["event_id"])
+                .columns(&["type", "subject", "muted_at"])
                 .holds("is_open")
                 // No index has this order, so the few open alerts are found first.
                 .order("received_at DESC, event_id DESC")
@@ -172,7 +174,14 @@ async fn read(visit: &mut AsVisitor) -> Result<Summary, PageError> {
             number::grouped(replay.matching)
         ),
         href: Address::handler(&replay.handler).href(),
+        alert: String::new(),
     }));
+    for exception in &mut exceptions {
+        let is_its = |alert: &&AlertRow| alert.is_muted() && exception.alert == alert.name();
+        if open_alerts.iter().any(|alert| is_its(&alert)) {
+            exception.mute();
+        }
+    }
     exceptions.sort_by_key(|exception| match exception.mark {
         "critical" => 0,
         "warning" => 1,
@@ -189,7 +198,7 @@ async fn read(visit: &mut AsVisitor) -> Result<Summary, PageError> {
             ["open", "unserved", "failing"].contains(&row.state.as_str())
         }),
         dead_letters: handler_rows.iter().map(|row| row.dead_letters).sum(),
-        alerts: open_alerts.len() as i64,
+        alerts: count(&open_alerts, |alert| !alert.is_muted()),
         sources: count(&source_rows, |row| {
             !["ok", "unconfigured"].contains(&row.state.as_str())
         }),
@@ -212,7 +221,31 @@ struct OrderRow {
 }
 
 #[derive(Deserialize)]
-struct AlertRow {}
+struct AlertRow {
+    r#type: String,
+    subject: Option<String>,
+    muted_at: Option<Timestamp>,
+}
+
+impl AlertRow {
+    fn is_muted(&self) -> bool {
+        self.muted_at.is_some()
+    }
+
+    fn name(&self) -> String {
+        let subject = self.subject.as_deref().unwrap_or_default();
+        format!("{} {subject}", self.r#type)
+    }
+}
+
+impl Exception {
+    /// It stays visible, and is no part of the verdict.
+    fn mute(&mut self) {
+        self.kind = "";
+        self.mark = "";
+        self.text.push_str(" (muted)");
+    }
+}
 
 #[derive(Deserialize)]
 struct ReplayRow {
@@ -243,6 +276,10 @@ fn of_handler(row: &HandlerRow) -> Option<Exception> {
         mark,
         text: sentence(&row.handler, &row.state, row.why.as_deref()),
         href: Address::handler(&row.handler).href(),
+        alert: match row.state.as_str() {
+            "open" => format!("hookfast.handler.opened {}", row.handler),
+            state => format!("hookfast.handler.{state} {}", row.handler),
+        },
     })
 }
 
@@ -266,6 +303,7 @@ fn of_source(row: &SourceRow) -> Option<Exception> {
         mark: "warning",
         text,
         href: Address::source(&row.source).href(),
+        alert: format!("hookfast.source.{} {}", row.state, row.source),
     })
 }
 

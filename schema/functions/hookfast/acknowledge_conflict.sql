@@ -22,7 +22,8 @@ BEGIN
             acknowledge_conflict.event_id
             USING ERRCODE = 'HF004', HINT = 'See hookfast.conflicts and hookfast.airalo_orders.';
     END IF;
-    INSERT INTO hookfast_data.acknowledgements (event_id) SELECT unnest(concerned) ON CONFLICT DO NOTHING;
+    INSERT INTO hookfast_data.acknowledgements (event_id, acknowledged_by)
+        SELECT c, hookfast_data.caller() FROM unnest(concerned) c ON CONFLICT DO NOTHING;
     GET DIAGNOSTICS acknowledged = ROW_COUNT;
     PERFORM hookfast_data.log('event.acknowledged', acknowledge_conflict.event_id::text,
         jsonb_build_object('why', acknowledge_conflict.why, 'conflicts', acknowledged));

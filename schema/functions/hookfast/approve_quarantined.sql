@@ -10,7 +10,8 @@ BEGIN
             approve_quarantined.quarantine_id
             USING ERRCODE = 'HF006', HINT = 'The sender got 401. Ask the sender to send the request again.';
     END IF;
-    UPDATE hookfast_data.quarantine q SET requested_action = 'approve', requested_by = session_user, last_result = NULL
+    UPDATE hookfast_data.quarantine q SET requested_action = 'approve', requested_by = hookfast_data.caller(),
+        last_result = NULL
         WHERE q.id = approve_quarantined.quarantine_id;
     IF NOT FOUND THEN
         RAISE 'no quarantined request has the id %; nothing was changed', approve_quarantined.quarantine_id

@@ -8,7 +8,8 @@ BEGIN
         RAISE 'no event has the id %; nothing was changed', hold_event.event_id
             USING ERRCODE = 'HF004', HINT = 'hookfast.find finds events by key, order or ICCID.';
     END IF;
-    INSERT INTO hookfast_data.retention_holds (event_id, why) VALUES (hold_event.event_id, hold_event.why)
+    INSERT INTO hookfast_data.retention_holds (event_id, why, held_by)
+        VALUES (hold_event.event_id, hold_event.why, hookfast_data.caller())
         ON CONFLICT DO NOTHING;
     PERFORM hookfast_data.log('event.held', hold_event.event_id::text, jsonb_build_object('why', hold_event.why));
 END $$;

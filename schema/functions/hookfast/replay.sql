@@ -20,9 +20,9 @@ BEGIN
             USING ERRCODE = 'HF007';
     END IF;
     INSERT INTO hookfast_data.replays (handler_id, state, cursor_id, end_id, matching, replayed, per_second,
-        new_webhook_id, why, ended_at)
-    VALUES (to_handler, 'done', replay.event_id, replay.event_id, 1, 1, 1, replay.new_webhook_id, replay.why,
-        clock_timestamp())
+        new_webhook_id, requested_by, why, ended_at)
+    VALUES (to_handler, 'done', replay.event_id, replay.event_id, 1, 1, 1, replay.new_webhook_id,
+        hookfast_data.caller(), replay.why, clock_timestamp())
     RETURNING id INTO replay_id;
     PERFORM hookfast_data.create_replay_deliveries(to_handler, ARRAY[replay.event_id],
         CASE WHEN replay.new_webhook_id THEN replay_id END);

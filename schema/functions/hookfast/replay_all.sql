@@ -39,9 +39,9 @@ BEGIN
         PERFORM hookfast_data.require_reason(replay_all.why);
         PERFORM hookfast_data.check_at_most(matching, replay_all.at_most);
         INSERT INTO hookfast_data.replays AS r (handler_id, source, type, payload, cursor_id, end_id, matching,
-            per_second, new_webhook_id, why)
+            per_second, new_webhook_id, requested_by, why)
         VALUES (to_handler, replay_all.source, replay_all.type, replay_all.payload::text, cursor_id, end_id, matching,
-            rate, replay_all.new_webhook_id, coalesce(replay_all.why, ''))
+            rate, replay_all.new_webhook_id, hookfast_data.caller(), coalesce(replay_all.why, ''))
         RETURNING r.id INTO replay_id;
         PERFORM hookfast_data.log('replay.started', replay_id::text,
             jsonb_build_object('handler', replay_all.handler, 'source', replay_all.source,

@@ -2,7 +2,8 @@ CREATE OR REPLACE FUNCTION hookfast.retry_all(
     handler text DEFAULT NULL, type text DEFAULT NULL, died_after timestamptz DEFAULT NULL,
         died_before timestamptz DEFAULT NULL,
     error text DEFAULT NULL, payload jsonpath DEFAULT NULL, max_attempts integer DEFAULT NULL, why text DEFAULT NULL,
-        at_most bigint DEFAULT NULL)
+        at_most bigint DEFAULT NULL,
+    reason text DEFAULT NULL)
     RETURNS TABLE (matching bigint, changed bigint, sample_ids bigint[])
     LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp
     SET debug_print_parse = off SET debug_print_rewritten = off SET debug_print_plan = off AS $$
@@ -19,7 +20,8 @@ BEGIN
     SELECT coalesce(array_agg(m.delivery_id ORDER BY m.delivery_id) FILTER (WHERE NOT m.erased), '{}') INTO letters
         FROM hookfast_data.matching_dead_letters(
         retry_all.handler, retry_all.type, retry_all.died_after, retry_all.died_before, retry_all.error,
-            retry_all.payload) m
+            retry_all.payload,
+        retry_all.reason) m
         JOIN hookfast_data.handlers h ON h.id = m.handler_id AND h.retired_at IS NULL;
     matching := cardinality(letters);
     changed := 0;
@@ -32,7 +34,8 @@ BEGIN
         PERFORM hookfast_data.log('deliveries.retried', coalesce(retry_all.handler, 'all'),
             jsonb_build_object('count', changed,
             'type', retry_all.type, 'died_after', retry_all.died_after, 'died_before', retry_all.died_before,
-            'error', retry_all.error, 'payload', retry_all.payload::text, 'max_attempts', retry_all.max_attempts, 'why',
+            'error', retry_all.error, 'reason', retry_all.reason,
+            'payload', retry_all.payload::text, 'max_attempts', retry_all.max_attempts, 'why',
                 retry_all.why));
     END IF;
     RETURN NEXT;

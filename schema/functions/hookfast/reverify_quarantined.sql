@@ -28,7 +28,7 @@ BEGIN
     IF reverify_quarantined.at_most IS NOT NULL THEN
         PERFORM hookfast_data.require_reason(reverify_quarantined.why);
         PERFORM hookfast_data.check_at_most(matching, reverify_quarantined.at_most);
-        UPDATE hookfast_data.quarantine q SET requested_action = 'reverify', requested_by = session_user,
+        UPDATE hookfast_data.quarantine q SET requested_action = 'reverify', requested_by = hookfast_data.caller(),
             last_result = NULL
             WHERE q.id = ANY (rows) AND q.requested_action IS NULL AND q.whole_bytes IS NULL;
         GET DIAGNOSTICS changed = ROW_COUNT;

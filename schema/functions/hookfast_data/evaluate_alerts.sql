@@ -19,49 +19,59 @@ BEGIN
         ),
         conditions AS MATERIALIZED (
             SELECT 'hookfast.handler.paused' AS alert_type, h.name AS subject,
-                jsonb_build_object('handler', h.name, 'since', h.paused_at, 'why', h.paused_why) AS payload
+                jsonb_build_object('handler', h.name, 'since', h.paused_at, 'why', h.paused_why) AS payload,
+                -- What a change of the condition changes: an alert that is muted is then open again.
+                concat_ws(' ', extract(epoch FROM h.paused_at), h.paused_why) AS detail
             FROM hookfast_data.handlers h WHERE h.paused_at IS NOT NULL
             UNION ALL
             SELECT 'hookfast.handler.opened', h.name,
-                jsonb_build_object('handler', h.name, 'since', h.breaker_opened_at)
+                jsonb_build_object('handler', h.name, 'since', h.breaker_opened_at),
+                extract(epoch FROM h.breaker_opened_at)::text
             FROM hookfast_data.handlers h WHERE h.breaker_opened_at IS NOT NULL
             UNION ALL
             SELECT 'hookfast.handler.failing', h.name, jsonb_build_object('handler', h.name, 'reason', c.failing,
-                'delivered_last_hour', c.delivered, 'failed_last_hour', c.failed)
+                'delivered_last_hour', c.delivered, 'failed_last_hour', c.failed),
+                CASE WHEN c.delivered = 0 THEN 'all' ELSE 'some' END
             FROM hookfast_data.handlers h JOIN hookfast_data.handler_counts() c ON c.handler = h.name
             WHERE h.paused_at IS NULL AND h.retired_at IS NULL AND c.failing IS NOT NULL
             UNION ALL
             SELECT 'hookfast.handler.unserved', o.name,
-                jsonb_build_object('handler', o.name, 'kind', o.kind, 'oldest_ready_at', o.ready_at)
+                jsonb_build_object('handler', o.name, 'kind', o.kind, 'oldest_ready_at', o.ready_at), ''
             FROM pending o WHERE o.unserved AND o.ready_at < clock_timestamp()
                 - CASE WHEN o.kind = 'pull' THEN interval '5 minutes' ELSE interval '1 minute' END
             UNION ALL
             SELECT 'hookfast.handler.behind', o.name, jsonb_build_object('handler', o.name, 'kind', o.kind,
-                'oldest_ready_at', o.ready_at, 'behind_after', o.behind_after)
+                'oldest_ready_at', o.ready_at, 'behind_after', o.behind_after),
+                -- Each time that it has doubled.
+                floor(log(2, greatest(1, extract(epoch FROM clock_timestamp() - o.ready_at)
+                    / greatest(1, extract(epoch FROM o.behind_after)))))::text
             FROM pending o WHERE o.ready_at < clock_timestamp() - o.behind_after
             UNION ALL
             SELECT 'hookfast.source.' || s.state, s.source,
                 jsonb_build_object('source', s.source, 'last_event_at', s.last_event_at,
-                'last_hour', s.last_hour, 'usual_hour', s.usual_hour, 'rejects_by_reason', s.rejects_by_reason)
+                'last_hour', s.last_hour, 'usual_hour', s.usual_hour, 'rejects_by_reason', s.rejects_by_reason),
+                (SELECT string_agg(k, ' ' ORDER BY k) FROM jsonb_object_keys(s.rejects_by_reason) k)
             FROM hookfast.source_health s WHERE s.state IN ('silent', 'rejecting') AND s.kind <> 'hookfast'
             UNION ALL
             -- A single burst does not count, since any outsider can send one.
             SELECT 'hookfast.source.all_rejected', s.source, jsonb_build_object('source', s.source,
                 'last_event_at', s.last_event_at, 'requests', s.rejected_in_a_row, 'since', s.rejected_since,
-                'rejects_by_reason', s.rejects_by_reason)
+                'rejects_by_reason', s.rejects_by_reason),
+                (SELECT string_agg(k, ' ' ORDER BY k) FROM jsonb_object_keys(s.rejects_by_reason) k)
             FROM hookfast.source_health s WHERE s.rejected_in_a_row >= 3 AND s.kind <> 'hookfast'
                 AND s.state <> 'unconfigured'
                 AND s.rejected_until >= s.rejected_since + interval '15 minutes'
             UNION ALL
             SELECT 'hookfast.source.unrouted', u.source, jsonb_build_object('source', u.source,
                 'events', sum(u.events), 'of_events', max(u.of_events),
-                'types', (array_agg(u.type ORDER BY u.events DESC, u.type))[:20])
+                'types', (array_agg(u.type ORDER BY u.events DESC, u.type))[:20]),
+                string_agg(u.type, ' ' ORDER BY u.type)
             FROM hookfast.unrouted u GROUP BY u.source
             HAVING sum(u.events) >= 10 AND sum(u.events) * 10 > max(u.of_events)
             UNION ALL
             SELECT 'hookfast.quarantine.full', s.name, jsonb_build_object('source', s.name,
                 'rows', (SELECT count(*) FROM hookfast_data.quarantine q WHERE q.source_id = s.id AND q.responded_ok),
-                'no_room', r.no_room, 'too_fast', r.too_fast)
+                'no_room', r.no_room, 'too_fast', r.too_fast), ''
             FROM hookfast_data.sources s CROSS JOIN LATERAL (
                 SELECT sum(x.value) FILTER (WHERE x.counter = 'quarantine_full') AS no_room,
                     sum(x.value) FILTER (WHERE x.counter = 'quarantine_busy') AS too_fast
@@ -76,9 +86,15 @@ BEGIN
                 AND w.subject = c.subject)
             RETURNING c.alert_type, c.subject, c.since
         ),
+        changed AS (
+            UPDATE hookfast_data.active_alerts c SET detail = coalesce(w.detail, ''), muted_at = NULL, muted_by = NULL,
+                muted_why = NULL
+            FROM conditions w WHERE w.alert_type = c.alert_type AND w.subject = c.subject
+                AND c.detail <> coalesce(w.detail, '')
+        ),
         new AS (
-            INSERT INTO hookfast_data.active_alerts (alert_type, subject)
-            SELECT w.alert_type, w.subject FROM conditions w
+            INSERT INTO hookfast_data.active_alerts (alert_type, subject, detail)
+            SELECT w.alert_type, w.subject, coalesce(w.detail, '') FROM conditions w
             -- One cause raises one alert. The other alert follows if the condition outlasts the first.
             WHERE NOT EXISTS (SELECT FROM conditions x WHERE x.subject = w.subject AND CASE w.alert_type
                 WHEN 'hookfast.handler.failing' THEN x.alert_type = 'hookfast.handler.opened'

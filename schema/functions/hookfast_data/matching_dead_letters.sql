@@ -1,6 +1,7 @@
 -- The dead letters that meet a filter. They are not locked: a dry run blocks nobody, and may run read-only.
 CREATE OR REPLACE FUNCTION hookfast_data.matching_dead_letters(
-    handler text, type text, died_after timestamptz, died_before timestamptz, error text, payload jsonpath)
+    handler text, type text, died_after timestamptz, died_before timestamptz, error text, payload jsonpath,
+    reason text)
     RETURNS TABLE (delivery_id bigint, event_id uuid, handler_id smallint, ordering_key text, erased boolean)
     LANGUAGE sql SET search_path = pg_catalog, pg_temp AS $$
     SELECT d.delivery_id, d.event_id, d.handler_id, d.ordering_key, e.erased_at IS NOT NULL
@@ -10,6 +11,7 @@ CREATE OR REPLACE FUNCTION hookfast_data.matching_dead_letters(
         hookfast_data.handler_id(matching_dead_letters.handler))
         AND (matching_dead_letters.died_after IS NULL OR d.died_at >= matching_dead_letters.died_after)
         AND (matching_dead_letters.died_before IS NULL OR d.died_at < matching_dead_letters.died_before)
+        AND (matching_dead_letters.reason IS NULL OR d.reason = matching_dead_letters.reason)
         AND (matching_dead_letters.error IS NULL OR d.last_error ILIKE matching_dead_letters.error)
         AND (matching_dead_letters.type IS NULL OR hookfast_data.type_matches(matching_dead_letters.type, e.type))
         AND (matching_dead_letters.payload IS NULL OR hookfast_data.payload_matches(e.body,

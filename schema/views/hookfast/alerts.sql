@@ -10,10 +10,16 @@ SELECT
     CASE WHEN a.event_id IS NULL THEN (SELECT hookfast_data.event_id_time(k.event_id)
         FROM hookfast_data.events x JOIN hookfast_data.idempotency_keys k ON k.source_id = x.source_id
             AND k.key = 'resolved:' || x.idempotency_key
-        WHERE x.id = e.event_id) END AS resolved_at
+        WHERE x.id = e.event_id) END AS resolved_at,
+    a.subject,
+    a.muted_at,
+    a.muted_by,
+    CASE WHEN (SELECT hookfast_data.can_see_secrets(current_user)) THEN a.muted_why
+        WHEN a.muted_why IS NOT NULL THEN '***' END AS muted_why
 FROM hookfast.events e JOIN hookfast_data.alert_types n ON n.type = e.type
 LEFT JOIN hookfast_data.active_alerts a ON a.event_id = e.event_id
 WHERE e.origin = 'hookfast';
 COMMENT ON VIEW hookfast.alerts IS
-    'Hookfast''s own events that an operator should know about, and whether the condition that each reported goes on. '
+    'Hookfast''s own events that an operator should know about, whether the condition that each reported goes on, and '
+    'whether somebody muted it until the condition changes. '
     'Subscribe a handler to hookfast.* to receive them';

@@ -77,6 +77,9 @@ struct Which {
     /// Only this type: airalo.order.completed, or airalo.*
     #[arg(long = "type", value_name = "TYPE", requires = "all")]
     of_type: Option<String>,
+    /// Only those that died of this reason: attempts_exhausted, rejected, lost or event_missing
+    #[arg(long, requires = "all")]
+    reason: Option<String>,
     /// Only if the last error matches this pattern, with % as wildcard: 'status 5%'
     #[arg(long, value_name = "PATTERN", requires = "all")]
     error: Option<String>,
@@ -206,6 +209,7 @@ impl Which {
     fn all(self, call: FunctionCall) -> FunctionCall {
         call.with("handler", self.handler.map(SqlArg::text))
             .with("type", self.of_type.map(SqlArg::text))
+            .with("reason", self.reason.map(SqlArg::text))
             .with("error", self.error.map(SqlArg::text))
             .with("payload", self.payload.map(SqlArg::path))
             .with("died_after", self.after.as_ref().map(When::past))

@@ -4,7 +4,7 @@ use super::{
     session::{self, Output, Page},
     time_args::Between,
 };
-use crate::store::catalog::{functions, views};
+use crate::store::catalog::{Function, functions, views};
 use crate::store::{FunctionCall, SqlArg, ViewQuery};
 use std::process::ExitCode;
 
@@ -275,7 +275,36 @@ impl Retention {
 
 /// List alerts, newest first: dead letters, paused handlers, silent sources and more.
 #[derive(clap::Args)]
+#[command(args_conflicts_with_subcommands = true)]
 pub(in crate::cli) struct Alerts {
+    #[command(subcommand)]
+    act: Option<AlertAct>,
+    #[command(flatten)]
+    list: AlertList,
+}
+
+#[derive(clap::Subcommand)]
+enum AlertAct {
+    /// Mute an open alert until its condition changes.
+    Mute(MuteAlert),
+    /// End the muting of an alert.
+    Unmute(MuteAlert),
+}
+
+#[derive(clap::Args)]
+struct MuteAlert {
+    /// ID of the alert
+    #[arg(value_name = "EVENT_ID")]
+    event: String,
+    /// The reason, recorded in the audit log
+    #[arg(long)]
+    why: String,
+    #[command(flatten)]
+    output: Output,
+}
+
+#[derive(clap::Args)]
+struct AlertList {
     /// Only this type: hookfast.delivery.dead, or hookfast.handler.*
     #[arg(long = "type", value_name = "TYPE")]
     of_type: Option<String>,
@@ -289,6 +318,29 @@ pub(in crate::cli) struct Alerts {
 
 impl Alerts {
     pub(in crate::cli) async fn run(self) -> anyhow::Result<ExitCode> {
+        match self.act {
+            Some(AlertAct::Mute(act)) => act.run(&functions::MUTE_ALERT, "muted").await,
+            Some(AlertAct::Unmute(act)) => {
+                act.run(&functions::UNMUTE_ALERT, "no longer muted").await
+            }
+            None => self.list.run().await,
+        }
+    }
+}
+
+impl MuteAlert {
+    async fn run(self, function: &'static Function, done: &str) -> anyhow::Result<ExitCode> {
+        let call =
+            FunctionCall::act(function, self.why).with("event_id", Some(SqlArg::id(&self.event)));
+        session::open(self.output)
+            .await?
+            .act(call, &format!("alert {}: {done}", self.event))
+            .await
+    }
+}
+
+impl AlertList {
+    async fn run(self) -> anyhow::Result<ExitCode> {
         let mut session = session::open(self.output).await?;
         let list = ViewQuery::of(&views::ALERTS)
             .of_type("type", self.of_type.as_deref())

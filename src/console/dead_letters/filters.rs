@@ -142,20 +142,18 @@ impl Filters {
         .into()
     }
 
-    /// The address of an act on everything that matches. `None` if the act has no such filter.
-    pub(super) fn act(&self, function: &str) -> Option<String> {
-        if self.reason.is_some() {
-            return None;
-        }
+    /// The address of an act on everything that matches.
+    pub(super) fn act(&self, function: &str) -> String {
         let after = self.after_at.map(moment::exact);
         let before = self.before_at.map(moment::exact);
-        let address = Address::act(function)
+        Address::act(function)
             .with("handler", self.handler.as_deref().unwrap_or_default())
             .with("type", self.r#type.as_deref().unwrap_or_default())
             .with("error", self.error.as_deref().unwrap_or_default())
             .with("died_after", after.as_deref().unwrap_or_default())
-            .with("died_before", before.as_deref().unwrap_or_default());
-        Some(address.href())
+            .with("died_before", before.as_deref().unwrap_or_default())
+            .with("reason", self.reason.as_deref().unwrap_or_default())
+            .href()
     }
 }
 
@@ -182,14 +180,12 @@ mod tests {
     #[test]
     fn acts_have_the_same_filters() {
         assert_eq!(
-            sample().act("retry_all").as_deref(),
-            Some(
-                "/act/retry_all?handler=shop&error=status+5%25&died_after=2026-11-27+12%3A03%3A04.412345%2B00"
-            )
+            sample().act("retry_all"),
+            "/act/retry_all?handler=shop&error=status+5%25&died_after=2026-11-27+12%3A03%3A04.412345%2B00"
         );
         let mut filters = sample();
         filters.reason = Some("rejected".to_owned());
-        assert_eq!(filters.act("retry_all"), None);
+        assert!(filters.act("retry_all").ends_with("&reason=rejected"));
     }
 
     #[test]

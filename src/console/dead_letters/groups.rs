@@ -82,19 +82,12 @@ pub(super) fn of(rows: &[GroupRow], filters: &Filters) -> Vec<Group> {
         group.oldest = group.oldest.min(row.died_at);
         group.newest = group.newest.max(row.died_at);
     }
-    // The acts have no filter for the reason, so it is only in the address if the error is not
-    // enough.
-    let mut reasons: HashMap<(&str, &str), usize> = HashMap::new();
-    for (handler, _, error) in groups.keys() {
-        *reasons.entry((handler, error)).or_default() += 1;
-    }
     let mut done: Vec<_> = groups
         .iter()
-        .map(|((handler, reason, error), (group, pattern))| {
-            let by_reason = reasons[&(*handler, *error)] > 1 || filters.reason.is_some();
+        .map(|((handler, reason, _), (group, pattern))| {
             let narrowed = Address::to("/dead")
                 .with("handler", handler)
-                .with("reason", if by_reason { reason } else { "" })
+                .with("reason", reason)
                 .with("type", filters.r#type.as_deref().unwrap_or_default())
                 .with("error", filters.error.as_ref().unwrap_or(pattern))
                 .with("after", filters.after.as_deref().unwrap_or_default())

@@ -135,10 +135,6 @@ impl DeadLettersPage {
         }
     }
 
-    fn without_reason(&self) -> String {
-        self.filters.address_without("reason").href()
-    }
-
     fn position(&self) -> String {
         match self.is_part {
             true => format!("{}, newest first", self.rows.len()),

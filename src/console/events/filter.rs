@@ -23,7 +23,7 @@ pub(super) const TIMES: [&str; 5] = ["window", "minute", "after", "before", "cur
 /// How many events a filter reads at most. Without this bound a rare value would read all history.
 const SCAN: u32 = 20_000;
 /// A predicate on payloads parses each.
-const SCAN_PAYLOADS: u32 = 2_000;
+const SCAN_PAYLOADS: u32 = 500;
 
 /// A length of time before now: its value in the address, its label, and for Postgres.
 pub(super) struct Window {

@@ -154,6 +154,7 @@ pub const DISCARD_ALL: Function = Function {
         optional("payload", "jsonpath"),
         optional("why", "text"),
         optional("at_most", "bigint"),
+        optional("reason", "text"),
     ],
 };
 
@@ -262,6 +263,13 @@ pub const HANDLER_ID: Function = Function {
 /// `hookfast.hold_event`.
 pub const HOLD_EVENT: Function = Function {
     name: "hold_event",
+    caller: Caller::Operator,
+    parameters: &[required("event_id", "uuid"), required("why", "text")],
+};
+
+/// `hookfast.mute_alert`.
+pub const MUTE_ALERT: Function = Function {
+    name: "mute_alert",
     caller: Caller::Operator,
     parameters: &[required("event_id", "uuid"), required("why", "text")],
 };
@@ -413,6 +421,7 @@ pub const RETRY_ALL: Function = Function {
         optional("max_attempts", "integer"),
         optional("why", "text"),
         optional("at_most", "bigint"),
+        optional("reason", "text"),
     ],
 };
 
@@ -463,8 +472,15 @@ pub const UNHOLD_EVENT: Function = Function {
     parameters: &[required("event_id", "uuid"), required("why", "text")],
 };
 
+/// `hookfast.unmute_alert`.
+pub const UNMUTE_ALERT: Function = Function {
+    name: "unmute_alert",
+    caller: Caller::Operator,
+    parameters: &[required("event_id", "uuid"), required("why", "text")],
+};
+
 /// Every function.
-pub const ALL: [&Function; 49] = [
+pub const ALL: [&Function; 51] = [
     &ACKNOWLEDGE_CONFLICT,
     &AIRALO_CHECK_ORDER,
     &AIRALO_EXPECT_ORDER,
@@ -493,6 +509,7 @@ pub const ALL: [&Function; 49] = [
     &FIND,
     &HANDLER_ID,
     &HOLD_EVENT,
+    &MUTE_ALERT,
     &PAUSE_ALL_HANDLERS,
     &PAUSE_HANDLER,
     &PAUSE_REPLAY,
@@ -514,6 +531,7 @@ pub const ALL: [&Function; 49] = [
     &STATUS,
     &TIMELINE,
     &UNHOLD_EVENT,
+    &UNMUTE_ALERT,
 ];
 
 /// The names of the functions that these callers call.

@@ -126,6 +126,10 @@ pub const ALERTS: View = View {
         column("payload", "jsonb"),
         column("is_open", "boolean"),
         column("resolved_at", "timestamp with time zone"),
+        column("subject", "text"),
+        column("muted_at", "timestamp with time zone"),
+        column("muted_by", "text"),
+        column("muted_why", "text"),
     ],
 };
 

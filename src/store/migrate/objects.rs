@@ -153,6 +153,8 @@ pub(super) const OBJECTS: &[Object] = objects![
     "functions/hookfast/find",
     "functions/hookfast/timeline",
     "functions/hookfast/explain",
+    "functions/hookfast/mute_alert",
+    "functions/hookfast/unmute_alert",
     "functions/hookfast/hold_event",
     "functions/hookfast/acknowledge_conflict",
     "functions/hookfast/reindex",

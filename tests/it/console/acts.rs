@@ -25,9 +25,12 @@ SELECT hookfast.replay_all('crm', source => 'airalo', why => 'test', at_most => 
 INSERT INTO hookfast_data.events (id, source_id, subscription_version, received_at, type, origin, idempotency_key, conflicts_with, headers, body)
     SELECT hookfast_data.new_event_id(), s.id, 1, now(), 'airalo.order.completed.conflict', 'webhook', 'k#conflict:x', event_of(8), '{}', '{}'
     FROM hookfast_data.sources s WHERE s.name = 'airalo';
+UPDATE hookfast_data.handlers SET paused_at = now(), paused_why = 'a test' WHERE name = 'later';
+SELECT hookfast_data.evaluate_alerts();
+UPDATE hookfast_data.handlers SET paused_at = NULL, paused_why = NULL WHERE name = 'later';
 "#;
 
-async fn site() -> Site {
+pub(super) async fn site() -> Site {
     let site = Site::new().await;
     run(&site, WORLD.to_owned()).await;
     site
@@ -35,13 +38,15 @@ async fn site() -> Site {
 
 /// Arguments with which each function changes something in this world. What has to be typed is the
 /// last.
-async fn arguments(site: &Site) -> HashMap<&'static str, Vec<(&'static str, String)>> {
+pub(super) async fn arguments(site: &Site) -> HashMap<&'static str, Vec<(&'static str, String)>> {
     let event = |n: i32| format!("(SELECT event_of({n}))");
     let (first, third, eighth) = (
         site.text(&event(1)).await,
         site.text(&event(3)).await,
         site.text(&event(8)).await,
     );
+    let alert = "(SELECT event_id FROM hookfast.alerts WHERE is_open)";
+    let alert = site.text(alert).await;
     let quarantined = site
         .text("(SELECT min(quarantine_id) FROM hookfast.quarantine)")
         .await;
@@ -84,6 +89,8 @@ async fn arguments(site: &Site) -> HashMap<&'static str, Vec<(&'static str, Stri
             vec![("source", word("airalo")), at_most(), typed("50")],
         ),
         ("hold_event", vec![("event_id", third.clone())]),
+        ("mute_alert", vec![("event_id", alert.clone())]),
+        ("unmute_alert", vec![("event_id", alert)]),
         ("pause_all_handlers", vec![typed("pause all")]),
         ("pause_handler", vec![("handler", word("shop"))]),
         ("pause_replay", vec![("replay_id", replay.clone())]),
@@ -123,11 +130,11 @@ async fn arguments(site: &Site) -> HashMap<&'static str, Vec<(&'static str, Stri
 fn acts() -> Vec<&'static Function> {
     let mut acts: Vec<_> = functions::ALL.to_vec();
     acts.retain(|function| function.caller.needs_reason());
-    assert_eq!(acts.len(), 28);
+    assert_eq!(acts.len(), 30);
     acts
 }
 
-fn fields<'a>(of: &'a [(&'static str, String)]) -> Vec<(&'a str, &'a str)> {
+pub(super) fn fields<'a>(of: &'a [(&'static str, String)]) -> Vec<(&'a str, &'a str)> {
     let given = of.iter().map(|(name, value)| (*name, value.as_str()));
     given.chain([("why", "a test of acts")]).collect()
 }
@@ -184,7 +191,7 @@ async fn a_reader_who_posts_every_act_by_hand_changes_nothing() {
 }
 
 /// In an order in which each has something to change.
-const ORDER: [&str; 28] = [
+const ORDER: [&str; 30] = [
     "retry",
     "discard",
     "reschedule",
@@ -205,6 +212,8 @@ const ORDER: [&str; 28] = [
     "unhold_event",
     "erase",
     "erase_all",
+    "mute_alert",
+    "unmute_alert",
     "acknowledge_conflict",
     "approve_quarantined",
     "discard_quarantined",

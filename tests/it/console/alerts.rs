@@ -69,3 +69,58 @@ async fn an_alert_has_a_page_and_readers_see_no_reason() {
         assert_eq!(answer.status, 404, "{missing}");
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_muted_alert_counts_nowhere_until_its_condition_changes() {
+    let site = Site::new().await;
+    let paused = |why: &str| {
+        format!(
+            "UPDATE hookfast_data.handlers SET paused_at = now(), paused_why = '{why}' WHERE name = 'crm'; \
+             SELECT hookfast_data.evaluate_alerts()"
+        )
+    };
+    run(&site, paused("release 41")).await;
+    let operator = site.visitor("mira", &site.operator).await;
+    let id = site.text("(SELECT event_id FROM hookfast.alerts)").await;
+    let before = text(&operator.get("/alerts").await);
+    assert!(before.contains(&format!("/act/mute_alert?event_id={id}")));
+    let title = |page: &str| {
+        let (_, rest) = page.split_once("<title>").expect("a title");
+        rest.split("</title>").next().unwrap_or_default().to_owned()
+    };
+    assert!(title(&before).contains("crm: paused") && !before.contains("(muted)"));
+    let fields = [("event_id", id.as_str()), ("why", "known until Monday")];
+    assert_eq!(operator.post("/act/mute_alert", &fields).await.status, 303);
+
+    // Another visitor, since the summary of a role is kept for seconds.
+    let reader = site.visitor("rosa", &site.reader).await;
+    let open = text(&reader.get("/alerts").await);
+    assert!(open.contains("No open alerts") && open.contains("crm: paused"));
+    assert!(open.contains("(muted)") && !title(&open).contains("crm"));
+    let muted = text(&operator.get("/alerts?state=muted").await);
+    assert!(muted.contains("muted until it changes") && muted.contains("known until Monday"));
+    assert!(muted.contains(&format!("/act/unmute_alert?event_id={id}")));
+    let muted = text(&reader.get("/alerts?state=muted").await);
+    assert!(muted.contains("hidden from readers") && !muted.contains("known until"));
+
+    // The same condition is still muted; another reason is a change; so is its end.
+    let is_muted = "(SELECT muted_at IS NOT NULL FROM hookfast.alerts WHERE is_open)";
+    run(&site, "SELECT hookfast_data.evaluate_alerts()".to_owned()).await;
+    assert_eq!(site.text(is_muted).await, "true");
+    run(&site, paused("release 42")).await;
+    assert_eq!(site.text(is_muted).await, "false");
+    assert_eq!(operator.post("/act/mute_alert", &fields).await.status, 303);
+    run(
+        &site,
+        "SELECT hookfast.resume_handler('crm', 'done'); SELECT hookfast_data.evaluate_alerts()"
+            .to_owned(),
+    )
+    .await;
+    run(&site, paused("release 42")).await;
+    assert_eq!(site.text(is_muted).await, "false");
+    let answer = operator.post("/act/mute_alert", &fields).await;
+    assert!(
+        text(&answer).contains("is not open"),
+        "the first one has ended"
+    );
+}

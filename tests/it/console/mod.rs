@@ -12,7 +12,9 @@ mod handlers;
 mod login;
 mod matrix;
 mod orders;
+mod paging;
 mod proxy;
+mod requested_by;
 mod sources;
 mod tickets;
 

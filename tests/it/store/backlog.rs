@@ -28,8 +28,8 @@ const BACKLOG: &str = "\
         (SELECT x.id FROM hookfast_data.outbox x JOIN hookfast_data.handlers h ON h.id = x.handler_id AND h.name = 'paused' \
             ORDER BY x.due_at, x.id LIMIT 10)); \
     UPDATE hookfast_data.handlers SET ordered_by = '{k}' WHERE name = 'unkeyed'; \
-    INSERT INTO hookfast_data.replays (handler_id, cursor_id, end_id, matching, per_second, new_webhook_id, why, last_progress_at) \
-        SELECT id, '00000000-0000-0000-0000-000000000000', '00000000-0000-0000-0000-000000000001', 0, 1000, false, 'a test', now() - interval '1 minute' \
+    INSERT INTO hookfast_data.replays (handler_id, cursor_id, end_id, matching, per_second, new_webhook_id, requested_by, why, last_progress_at) \
+        SELECT id, '00000000-0000-0000-0000-000000000000', '00000000-0000-0000-0000-000000000001', 0, 1000, false, 'mira', 'a test', now() - interval '1 minute' \
         FROM hookfast_data.handlers WHERE name = 'keys'";
 
 /// Statements that run periodically or for monitoring, and how many rows of the outbox each may

@@ -27,6 +27,9 @@ WITH dead AS (DELETE FROM hookfast_data.outbox o WHERE o.id IN (SELECT min(x.id)
 INSERT INTO hookfast_data.dead_letters (delivery_id, handler_id, event_id, attempt_number, lost, ordering_key, reason, last_error)
     SELECT d.id, d.handler_id, d.event_id, 1, 0, d.ordering_key, 'rejected', 'rejected canary-5e2d81' FROM dead d;
 SELECT hookfast_data.alert_dead_letters(10);
+INSERT INTO hookfast_data.active_alerts (alert_type, subject, event_id, muted_at, muted_by, muted_why)
+    SELECT e.type, 'shop', e.id, now(), 'mira', 'asked about canary-5e2d81' FROM hookfast_data.events e
+    WHERE e.type = 'hookfast.delivery.dead' ORDER BY e.id LIMIT 1;
 INSERT INTO hookfast_data.quarantine (source_id, digest, reason, headers, body, whole_bytes, body_sha256)
     SELECT s.id, sha256(n::text::bytea), 'wrong_signature', '{"x-token": "canary-5e2d81"}', '{"secret": "canary-5e2d81"}',
         CASE n WHEN 3 THEN 100000 END, CASE n WHEN 3 THEN sha256('') END
@@ -51,7 +54,7 @@ SELECT hookfast.revoke_access(1, 'somebody saw canary-5e2d81');
 "#;
 
 /// What the calls below name, each with a query of its id.
-pub(super) const IDS: [(&str, &str); 14] = [
+pub(super) const IDS: [(&str, &str); 15] = [
     (
         "FIRST",
         "SELECT e.conflicts_with FROM hookfast_data.events e WHERE e.type = 'own.paid.conflict'",
@@ -63,6 +66,10 @@ pub(super) const IDS: [(&str, &str); 14] = [
     (
         "HELD",
         "SELECT h.event_id FROM hookfast_data.retention_holds h",
+    ),
+    (
+        "ALERT",
+        "SELECT a.event_id FROM hookfast_data.active_alerts a",
     ),
     (
         "QUIET",
@@ -241,6 +248,10 @@ pub(super) const CALLS: &[(&str, &[&str])] = &[
         "hold_event",
         &["'FIRST', 'a test'", "'HELD', 'a test'", "NULL, 'a test'"],
     ),
+    (
+        "mute_alert",
+        &["'ALERT', 'a test'", "'QUIET', 'a test'", "'ALERT', ''"],
+    ),
     ("pause_all_handlers", &["'a test'", "''"]),
     (
         "pause_handler",
@@ -358,6 +369,10 @@ pub(super) const CALLS: &[(&str, &[&str])] = &[
     ("status", &[""]),
     ("timeline", &["'o-1'", "'FIRST'"]),
     ("unhold_event", &["'HELD', 'a test'", "'FIRST', 'a test'"]),
+    (
+        "unmute_alert",
+        &["'ALERT', 'a test'", "'QUIET', 'a test'", "'ALERT', ''"],
+    ),
 ];
 
 /// The functions whose result is not masked, and why.

@@ -68,6 +68,21 @@ const HOLD: Subject = Subject {
     states: None,
 };
 
+const ALERT: Subject = Subject {
+    view: &views::ALERTS,
+    key: "event_id",
+    columns: &[
+        "event_id",
+        "type",
+        "subject",
+        "received_at",
+        "is_open",
+        "muted_at",
+        "muted_by",
+    ],
+    states: None,
+};
+
 const REINDEX: Subject = Subject {
     view: &views::REINDEXES,
     key: "source",
@@ -134,7 +149,7 @@ const fn bulk(one: &'static str, many: &'static str, until: Option<&'static str>
     })
 }
 
-pub(super) const ACTS: [Act; 13] = [
+pub(super) const ACTS: [Act; 15] = [
     Act {
         function: &functions::REVEAL,
         title: "Reveal a payload",
@@ -171,6 +186,34 @@ pub(super) const ACTS: [Act; 13] = [
         subject: Some(HOLD),
         proof: Proof::Row(HOLD),
         action: "event.unheld",
+        back: Some("event_id"),
+        ..DEFAULT
+    },
+    Act {
+        function: &functions::MUTE_ALERT,
+        title: "Mute an alert",
+        button: "Mute",
+        sentence: "Mutes an open alert until its condition changes. It stays in the list of muted alerts, and no page counts it.",
+        done: "The alert is muted",
+        undo: Undo::By("The muting can be ended."),
+        subject: Some(ALERT),
+        proof: Proof::Row(ALERT),
+        action: "alert.muted",
+        page: "/alerts",
+        back: Some("event_id"),
+        ..DEFAULT
+    },
+    Act {
+        function: &functions::UNMUTE_ALERT,
+        title: "End the muting of an alert",
+        button: "End the muting",
+        sentence: "Pages count the alert again.",
+        done: "The alert is no longer muted",
+        undo: Undo::By("The alert can be muted again."),
+        subject: Some(ALERT),
+        proof: Proof::Row(ALERT),
+        action: "alert.unmuted",
+        page: "/alerts",
         back: Some("event_id"),
         ..DEFAULT
     },

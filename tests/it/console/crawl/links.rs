@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 use url::Url;
 
 /// Addresses of one path with the same parameters, and other values, that are followed.
-const VALUES: usize = 4;
+const VALUES: usize = 2;
 
 /// The addresses that links of a page lead to, except for files.
 pub(super) fn links(page: &str) -> Vec<String> {
