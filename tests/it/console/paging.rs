@@ -13,7 +13,7 @@ INSERT INTO hookfast_data.dead_letters (delivery_id, handler_id, event_id, attem
     SELECT n, h.id, event_of(1), 3, 0, 'rejected', 'status 500: oh', '2026-01-01 00:00:00.123456Z'
     FROM hookfast_data.handlers h, generate_series(1, 5000) n WHERE h.name = 'shop';
 INSERT INTO hookfast_data.outbox (handler_id, id, event_id, attempts_left, attempt_number, due_at)
-    SELECT h.id, 10000 + n, event_of(1), 3, 0, NULL FROM hookfast_data.handlers h, generate_series(1, 5000) n
+    SELECT h.id, 10000 + n, event_of(1), 3, 0, NULL::timestamptz FROM hookfast_data.handlers h, generate_series(1, 5000) n
     WHERE h.name = 'shop' UNION ALL
     SELECT h.id, 20000 + n, event_of(1), 3, 1, '2100-01-01 00:00:00.123456Z'
     FROM hookfast_data.handlers h, generate_series(1, 5000) n WHERE h.name = 'shop' UNION ALL
