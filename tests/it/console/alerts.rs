@@ -79,6 +79,9 @@ async fn a_muted_alert_counts_nowhere_until_its_condition_changes() {
              SELECT hookfast_data.evaluate_alerts()"
         )
     };
+    let served = "INSERT INTO hookfast_data.leases (kind, owner, handlers, expires_at) \
+        SELECT 'worker', 'a test', array_agg(id), now() + interval '1 hour' FROM hookfast_data.handlers";
+    run(&site, served.to_owned()).await;
     run(&site, paused("release 41")).await;
     let operator = site.visitor("mira", &site.operator).await;
     let id = site.text("(SELECT event_id FROM hookfast.alerts)").await;

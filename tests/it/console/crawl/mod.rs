@@ -89,11 +89,10 @@ async fn each_statement_of_the_console_reads_a_bounded_number_of_rows() {
                     .flat_map(plans::Plan::excesses)
                     .map(|text| format!("{name} {path}: {text}")),
             );
-            wrong.extend(
-                recorder
-                    .failures()
-                    .map(|text| format!("{name} {path}: {text}")),
-            );
+            // A part of a page may be left out, and the page then says so.
+            if text(&answer).contains("could not be listed within") {
+                wrong.push(format!("{name} {path}: a part took too long"));
+            }
             queue.extend(links(&text(&answer)));
         }
         println!("{name}: {pages} pages, {statements} statements");

@@ -13,7 +13,6 @@ const BLOCKS: u64 = 100_000;
 /// Reads the plans that the server has logged.
 pub(super) struct Recorder {
     position: u64,
-    failures: Vec<String>,
 }
 
 /// The plan of a statement that has run. Statements inside functions have plans of their own.
@@ -38,10 +37,7 @@ impl Recorder {
         for setting in settings {
             run(site, format!("ALTER ROLE \"{}\" SET {setting}", site.login)).await;
         }
-        let mut recorder = Self {
-            position: 0,
-            failures: Vec::new(),
-        };
+        let mut recorder = Self { position: 0 };
         recorder.skip().await;
         recorder
     }
@@ -55,11 +51,6 @@ impl Recorder {
     pub(super) async fn plans(&mut self) -> Vec<Plan> {
         let (log, end) = server_log_from(self.position).await;
         self.position = end;
-        self.failures = log
-            .lines()
-            .filter(|line| line.contains("statement timeout"))
-            .map(str::to_owned)
-            .collect();
         let mut plans = Vec::new();
         let mut lines = log.lines().peekable();
         while let Some(line) = lines.next() {
@@ -77,11 +68,6 @@ impl Recorder {
             });
         }
         plans
-    }
-
-    /// The statements that were cancelled, and have no plan.
-    pub(super) fn failures(&mut self) -> impl Iterator<Item = String> {
-        std::mem::take(&mut self.failures).into_iter()
     }
 }
 
