@@ -88,7 +88,8 @@ SELECT n, at, source, type, key, body, topic, verified, pg_temp.id(n, at), heade
     -- A double purchase: the request of another event, with another order.
     (401, now() - interval '4 minutes', 'airalo', 'airalo.order.completed.conflict',
         'order:request-5:completed#conflict:9f2c',
-        convert_to('{"request_id": "request-5", "data": {"id": 799999, "code": "20261129-799999", "description": "Order 1005", '
+        convert_to('{"request_id": "request-5", "data": {"id": 799999, '
+            '"code": "20261129-799999", "description": "Order 1005", '
             '"quantity": 1, "package_id": "hello-7days-1gb", "package": "Hello, 1 GB, 7 days", "sims": '
             '[{"id": 91, "iccid": "8944999999999999999", "lpa": "lpa.example.com", "matching_id": "MATCH-X"}]}}',
                 'UTF8'),
@@ -115,7 +116,8 @@ SELECT n, at, source, type, key, body, topic, verified, pg_temp.id(n, at), heade
         || ']}', 'UTF8'), NULL, 'current', '{"content-type": "application/json"}', 'webhook', NULL),
     (407, now() - interval '11 minutes', 'airalo', 'airalo.order.completed', 'order:request-api:completed',
         convert_to('{"request_id": '
-        '"request-api", "data": {"id": 798000, "description": "Order 990", "quantity": 1, "package": "Hello, 1 GB, 7 days", "sims": '
+        '"request-api", "data": {"id": 798000, "description": "Order 990", "quantity": 1, "package": '
+        '"Hello, 1 GB, 7 days", "sims": '
         '[{"id": 92, "iccid": "8944888888888888888", "lpa": "lpa.example.com"}]}}', 'UTF8'), NULL, NULL, '{}', 'api',
             NULL),
     (408, now() - interval '13 minutes', 'github', 'github.push', 'approved-408',
@@ -273,7 +275,7 @@ INSERT INTO hookfast_data.quarantine (source_id, digest, reason, count, first_at
     body_sha256, requested_action, requested_by, last_result)
 SELECT s.id, sha256(convert_to(q.n::text, 'UTF8')), q.reason, q.n * 3 % 17 + 1, now() - interval '3 hours', now() -
     interval '3 minutes' * q.n,
-    'push', '{"content-type": "application/json", "x-hub-signature-256": "sha256=00", "user-agent": "GitHub-Hookshot/1"}',
+    'push', '{"content-type": "application/json", "x-hub-signature-256": "sha256=00"}',
     convert_to('{"number": ' || q.n || ', "action": "opened"}', 'UTF8'), q.n = 4, CASE WHEN q.n = 3 THEN 3000000 END,
     CASE WHEN q.n = 3 THEN sha256('whole') END, CASE q.n WHEN 5 THEN 'reverify' WHEN 6 THEN 'approve' END,
     CASE WHEN q.n IN (5, 6) THEN 'cy' END, CASE WHEN q.n = 7 THEN 'still wrong_signature' END
