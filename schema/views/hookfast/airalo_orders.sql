@@ -105,8 +105,9 @@ SELECT
     NULL
 FROM hookfast_data.airalo_expected e JOIN hookfast_data.sources s ON s.id = e.source_id
 WHERE e.check_at IS NOT NULL
-    AND NOT EXISTS (SELECT FROM hookfast_data.airalo_orders o
-        WHERE o.source_id = e.source_id AND o.request_id = e.request_id)
+    -- Not as a join: the planner expects that most have a result, and would read all results to find the first one.
+    AND (SELECT o.id FROM hookfast_data.airalo_orders o
+        WHERE o.source_id = e.source_id AND o.request_id = e.request_id LIMIT 1) IS NULL
     AND (e.request_id IS NOT NULL
         OR NOT EXISTS (SELECT FROM hookfast_data.airalo_orders o
             WHERE o.source_id = e.source_id AND o.description = e.description));

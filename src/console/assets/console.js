@@ -243,7 +243,7 @@ function decorate(page) {
 
 // ---- Keys
 
-const pages = { n: "/", e: "/events", h: "/handlers", d: "/dead", s: "/sources", o: "/orders", l: "/audit", a: "/alerts" };
+const pages = { n: "/", e: "/events", h: "/handlers", d: "/dead", s: "/sources", o: "/orders", a: "/alerts" };
 let prefix = 0;
 
 // Not the rows of a closed fold.

@@ -177,11 +177,11 @@ mod tests {
                     "status 500",
                     "/dead?handler=shop&reason=attempts_exhausted&error=status+500%3A%25"
                 ),
-                (1, "", "/dead?handler=books"),
+                (1, "", "/dead?handler=books&reason=rejected"),
                 (
                     1,
                     "50%_off\\",
-                    r"/dead?handler=books&error=50%5C%25%5C_off%5C%5C"
+                    r"/dead?handler=books&reason=rejected&error=50%5C%25%5C_off%5C%5C"
                 ),
                 (
                     1,

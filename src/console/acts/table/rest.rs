@@ -207,7 +207,7 @@ pub(super) const ACTS: [Act; 15] = [
         function: &functions::UNMUTE_ALERT,
         title: "End the muting of an alert",
         button: "End the muting",
-        sentence: "Pages count the alert again.",
+        sentence: "Ends the muting of an alert. Pages count it again.",
         done: "The alert is no longer muted",
         undo: Undo::By("The alert can be muted again."),
         subject: Some(ALERT),
