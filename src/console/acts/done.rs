@@ -323,9 +323,10 @@ async fn quarantined(
     };
     Ok(Live {
         followed,
-        link: (accepted > 0)
-            .then(|| events_of_quarantine(arguments, since))
-            .unwrap_or_default(),
+        link: match accepted {
+            0 => String::new(),
+            _ => events_of_quarantine(arguments, since),
+        },
         tallies: tallies(words.iter().map(String::as_str)),
         rows: match rows.as_slice() {
             [one] => vec![one.cells(subject, sees_all)],

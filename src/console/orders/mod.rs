@@ -187,7 +187,7 @@ pub(super) async fn page(request: PageRequest) -> Result<Response, PageError> {
         .with("within", if tab == "all" { within } else { "" });
     let older = match (more, last) {
         (Some(()), Some(last)) if q.is_empty() || tab == "low_data" => {
-            here.clone().with("cursor", last.text()).href()
+            here.with("cursor", last.text()).href()
         }
         _ => String::new(),
     };

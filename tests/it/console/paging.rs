@@ -79,7 +79,10 @@ async fn five_thousand_rows_of_one_time_are_listed_once_each() {
         ("/handlers/shop?state=delivered", delivery),
         ("/sources/airalo", "<a href=\"/quarantine/"),
         ("/orders", order),
-        ("/orders?state=low_data", "<a href=\"/orders?q="),
+        (
+            "/orders?state=low_data",
+            "<a class=\"mono\" href=\"/orders?q=",
+        ),
         (
             "/alerts?state=reported&window=all",
             "<section class=\"section\" id=\"alert-",
