@@ -231,7 +231,7 @@ async fn the_first_group_of_the_configuration_gives_the_role() {
 
 /// Without a ticket or a session, and with the name that the proxy gave in the log.
 #[tokio::test(flavor = "multi_thread")]
-async fn an_act_is_logged_on_behalf_of_the_proxys_user() {
+async fn an_act_is_logged_on_behalf_of_a_user_of_the_proxy() {
     let site = Site::new().await;
     let mira = || headers("mira@example.com", "ops");
     let form = text(&get(&site, "/act/pause_handler?handler=shop", mira()).await);
@@ -268,7 +268,7 @@ async fn an_act_is_logged_on_behalf_of_the_proxys_user() {
 
 /// A database role of that name is somebody else.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_proxys_user_is_not_the_database_role_of_that_name() {
+async fn a_user_of_the_proxy_is_not_the_database_role_of_that_name() {
     let site = Site::new().await;
     let rita = site.person("rita", &site.reader).await;
     site.ticket(&rita).await;
@@ -286,7 +286,7 @@ async fn a_proxys_user_is_not_the_database_role_of_that_name() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_proxys_listener_takes_neither_tickets_nor_cookies() {
+async fn the_listener_of_the_proxy_takes_neither_tickets_nor_cookies() {
     let site = Site::new().await;
     let mira = site.person("mira", &site.operator).await;
     let ticket = site.ticket(&mira).await;
