@@ -43,7 +43,7 @@ fn judge(login: &ConsoleLogin) -> Vec<Finding> {
             false => "has the rights of the schemas' owner",
         };
         return vec![Finding::Error(format!(
-            "console: the login {name} {what}, so whoever breaks into the console has them too. Give the console a login of its own: see docs/CONSOLE.md"
+            "console: the login {name} {what}, so an attacker who takes over the console has these rights. Create a separate login for it: see docs/CONSOLE.md"
         ))];
     }
     let mut findings = Vec::new();

@@ -176,7 +176,7 @@ impl AlertsPage {
                 alert.row.received_at.age(now)
             ),
             ("muted", _) => format!(
-                "{message}. It was reported {}, goes on, and is muted until it changes.",
+                "{message}. Reported {}, still open, and muted until it changes.",
                 alert.row.received_at.age(now)
             ),
             ("resolved", Some(at)) => format!("{message}. It ended {}.", at.age(now)),
@@ -357,7 +357,7 @@ fn of_tab(query: ViewQuery, tab: &str) -> ViewQuery {
             .is_null("muted_at")
             .order("received_at DESC, event_id DESC"),
         "muted" => (query.holds("is_open"))
-            .above("muted_at", Some(SqlArg::time("-infinity")))
+            .is_not_null("muted_at")
             .order("received_at DESC, event_id DESC"),
         "resolved" => (query.among(SCAN))
             .one_of("type", types(CONDITIONS))
@@ -367,7 +367,7 @@ fn of_tab(query: ViewQuery, tab: &str) -> ViewQuery {
     }
 }
 
-/// Whether a tab has alerts whose condition goes on. They have no window.
+/// Whether a tab lists open alerts, which have no time window.
 fn is_now(tab: &str) -> bool {
     ["open", "muted"].contains(&tab)
 }

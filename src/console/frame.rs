@@ -93,7 +93,7 @@ impl Frame {
         });
         let as_of = Timestamp(visit.as_of);
         let visitor = &visit.visitor;
-        // Those without a mark need nobody now.
+        // Those without a mark need no action.
         let worst = (summary.exceptions.first()).filter(|worst| !worst.mark.is_empty());
         Ok(Self {
             title: title.into(),

@@ -17,6 +17,7 @@ use crate::store::{ViewQuery, VisitError, Work};
 use askama::Template;
 use axum::response::Response;
 use serde::{Deserialize, de::DeserializeOwned};
+use std::collections::HashMap;
 
 #[derive(Template)]
 #[template(path = "handlers.html")]
@@ -44,6 +45,15 @@ struct HandlerRow {
     per_minute: f64,
     median_ms: Option<f64>,
     p95_ms: Option<f64>,
+    /// Of `hookfast.pending_counts`.
+    #[serde(skip)]
+    running: i64,
+}
+
+/// A row of `hookfast.pending_counts`.
+#[derive(Deserialize)]
+struct BusyRow {
+    handler: String,
     running: i64,
 }
 
@@ -119,9 +129,17 @@ pub(super) async fn page(request: PageRequest) -> Result<Response, PageError> {
             "per_minute",
             "median_ms",
             "p95_ms",
-            "running",
         ]))
         .await?;
+    let busy = ViewQuery::of(&views::PENDING_COUNTS).columns(&["handler", "running"]);
+    let busy: Vec<BusyRow> = visit.rows(busy).await?;
+    let busy: HashMap<_, _> = busy
+        .into_iter()
+        .map(|row| (row.handler, row.running))
+        .collect();
+    for row in &mut rows {
+        row.running = busy.get(&row.handler).copied().unwrap_or_default();
+    }
     let frame = Frame::of(&request, &mut visit, "/handlers", "Handlers").await?;
     let may = |function| visit.visitor.may(function);
     let (can_pause, can_resume, can_pause_all, can_resume_all) = (

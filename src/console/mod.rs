@@ -39,7 +39,7 @@ mod view;
 pub use settings::ConsoleSettings;
 
 use crate::domain::ProxySettings;
-use crate::http_server::{self, ConnectionLimits, Problem};
+use crate::http_server::{self, ConnectionLimits, Problem, WithPeer};
 use crate::store::{Database, Visitors};
 use axum::{
     Router,
@@ -107,6 +107,7 @@ impl Console {
             connections: 256,
             ..ConnectionLimits::default()
         };
+        let listener = WithPeer(listener);
         http_server::serve(listener, self.router(), limits, full, |_, _| {}, shutdown).await;
     }
 

@@ -1,9 +1,9 @@
 //! A reverse proxy for single sign-on. It says with every request who the visitor is; the console
 //! keeps no session.
 //!
-//! Whoever can send these headers is anybody. So a request is believed only if it comes from the
-//! proxy's address and has the secret, and if each header is there once: a client's header beside
-//! the proxy's would be read by one of the two programs.
+//! Anybody can send these headers. So a request is trusted only if it comes from the proxy's address
+//! and has the secret, and if each header occurs once: of a client's header beside the proxy's, two
+//! programs may read different ones.
 
 use super::{Console, problem};
 use crate::domain::ProxySettings;
@@ -21,7 +21,7 @@ use std::net::IpAddr;
 /// The longest name of a visitor.
 const LONGEST: usize = 200;
 
-/// Why a request is not believed, or its visitor has no role.
+/// Why a request is not trusted, or its visitor has no role.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Refusal {
     /// It does not come from the proxy.

@@ -14,7 +14,7 @@ pub struct ConsoleConfig {
     pub roles: Vec<RoleName>,
 }
 
-/// How the console believes a reverse proxy who its visitors are. Header names are in lower case.
+/// How the console trusts a reverse proxy to identify its visitors. Header names are in lower case.
 #[derive(Clone, Debug)]
 pub struct ProxySettings {
     /// Where the proxy's connections come from.
@@ -37,7 +37,7 @@ impl ProxySettings {
         self.addresses.iter().any(|range| range.contains(peer))
     }
 
-    /// The role of somebody in these groups. There is none by default.
+    /// The role of a visitor in these groups. There is no default role.
     pub fn role(&self, groups: &str) -> Option<&RoleName> {
         let is_in = |name: &str| groups.split(',').any(|group| group.trim() == name);
         let found = self.groups.iter().find(|(group, _)| is_in(group));

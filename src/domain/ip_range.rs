@@ -1,18 +1,12 @@
 //! A range of IP addresses: one address, or a network such as `10.0.0.0/8`.
 
-use std::{
-    fmt,
-    net::{IpAddr, Ipv6Addr},
-    str::FromStr,
-};
+use ipnet::{IpNet, Ipv4Net};
+use std::{fmt, net::IpAddr, str::FromStr};
 
 /// An IPv4 address inside IPv6 (`::ffff:10.0.0.1`) is the IPv4 address, in a range and in what is
 /// compared with it: a server that listens for both sees its IPv4 peers so.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct IpRange {
-    first: IpAddr,
-    prefix: u32,
-}
+pub struct IpRange(IpNet);
 
 /// The text is not a range of addresses.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -36,8 +30,7 @@ pub enum InvalidIpRange {
 impl IpRange {
     /// Whether an address is in the range.
     pub fn contains(&self, address: IpAddr) -> bool {
-        let address = address.to_canonical();
-        address.is_ipv4() == self.first.is_ipv4() && first_of(address, self.prefix) == self.first
+        self.0.contains(&address.to_canonical())
     }
 }
 
@@ -46,68 +39,41 @@ impl FromStr for IpRange {
 
     fn from_str(text: &str) -> Result<Self, InvalidIpRange> {
         let form = || InvalidIpRange::Form(text.to_owned());
-        let (address, prefix) = match text.split_once('/') {
-            Some((address, prefix)) => (address, Some(prefix)),
-            None => (text, None),
+        let written = match text.parse::<IpAddr>() {
+            Ok(address) => IpNet::from(address),
+            Err(_) => text.parse().map_err(|_| form())?,
         };
-        let written: IpAddr = address.parse().map_err(|_| form())?;
-        let address = written.to_canonical();
-        let prefix = match prefix {
-            None => bits(address),
-            Some(digits) if digits.bytes().all(|b| b.is_ascii_digit()) => {
-                let prefix: u32 = digits.parse().map_err(|_| form())?;
-                // 96 bits of a mapped address are the mark of being one.
-                let beyond = bits(written) - bits(address);
-                prefix.checked_sub(beyond).ok_or_else(form)?
-            }
-            Some(_) => return Err(form()),
-        };
-        if prefix > bits(address) {
-            return Err(form());
-        }
-        if prefix == 0 {
+        let network = canonical(written).ok_or_else(form)?;
+        if network.prefix_len() == 0 {
             return Err(InvalidIpRange::Everything(text.to_owned()));
         }
-        let network = Self {
-            first: first_of(address, prefix),
-            prefix,
-        };
-        match network.first == address {
-            true => Ok(network),
+        match network.trunc() == network {
+            true => Ok(Self(network)),
             false => Err(InvalidIpRange::InsideNetwork {
                 text: text.to_owned(),
-                network,
+                network: Self(network.trunc()),
             }),
         }
     }
 }
 
+/// A network of mapped addresses as that of IPv4. `None` if it has others, too: 96 bits are the mark
+/// of a mapped address.
+fn canonical(network: IpNet) -> Option<IpNet> {
+    match network.addr().to_canonical() {
+        IpAddr::V4(address) if network.addr().is_ipv6() => {
+            let prefix = network.prefix_len().checked_sub(96)?;
+            Some(Ipv4Net::new(address, prefix).ok()?.into())
+        }
+        _ => Some(network),
+    }
+}
+
 impl fmt::Display for IpRange {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.prefix == bits(self.first) {
-            true => write!(f, "{}", self.first),
-            false => write!(f, "{}/{}", self.first, self.prefix),
-        }
-    }
-}
-
-fn bits(address: IpAddr) -> u32 {
-    match address {
-        IpAddr::V4(_) => 32,
-        IpAddr::V6(_) => 128,
-    }
-}
-
-/// The address with the bits behind the prefix cleared.
-fn first_of(address: IpAddr, prefix: u32) -> IpAddr {
-    match address {
-        IpAddr::V4(address) => {
-            let mask = u32::MAX.checked_shl(32 - prefix.min(32)).unwrap_or(0);
-            IpAddr::V4((address.to_bits() & mask).into())
-        }
-        IpAddr::V6(address) => {
-            let mask = u128::MAX.checked_shl(128 - prefix.min(128)).unwrap_or(0);
-            IpAddr::V6(Ipv6Addr::from_bits(address.to_bits() & mask))
+        match self.0.prefix_len() == self.0.max_prefix_len() {
+            true => write!(f, "{}", self.0.addr()),
+            false => write!(f, "{}", self.0),
         }
     }
 }
@@ -139,7 +105,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_range_is_refused() {
+    fn an_invalid_range_is_refused() {
         for text in [
             "",
             "localhost",

@@ -10,7 +10,7 @@ use super::{
 };
 use crate::throttle::throttled;
 use axum::Router;
-use std::{future::Future, io, sync::Arc, time::Duration};
+use std::{future::Future, io, net::IpAddr, sync::Arc, time::Duration};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
@@ -25,11 +25,34 @@ const SHORT_PAUSE: Duration = Duration::from_millis(5);
 pub(crate) trait Accept: Send + 'static {
     /// Waits for the next connection.
     fn accept(&self) -> impl Future<Output = io::Result<TcpStream>> + Send;
+
+    /// Where a connection comes from, if its requests have to say so.
+    fn peer(&self, _stream: &TcpStream) -> Option<PeerAddress> {
+        None
+    }
 }
 
 impl Accept for TcpListener {
     async fn accept(&self) -> io::Result<TcpStream> {
         TcpListener::accept(self).await.map(|(stream, _)| stream)
+    }
+}
+
+/// Where a request's connection comes from, among the extensions of the request.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct PeerAddress(pub(crate) IpAddr);
+
+/// A listener whose requests have a [`PeerAddress`].
+pub(crate) struct WithPeer(pub(crate) TcpListener);
+
+impl Accept for WithPeer {
+    async fn accept(&self) -> io::Result<TcpStream> {
+        Accept::accept(&self.0).await
+    }
+
+    fn peer(&self, stream: &TcpStream) -> Option<PeerAddress> {
+        let peer = stream.peer_addr().ok()?;
+        Some(PeerAddress(peer.ip()))
     }
 }
 
@@ -88,13 +111,14 @@ pub(crate) async fn serve(
                  against slow senders"
             );
         }
+        let peer = listener.peer(&stream);
         let (shared, cut) = (Arc::clone(&shared), cut.clone());
         match admission {
             Admission::Free(entry) | Admission::Evicted(entry) => {
                 tracker.spawn(async move {
                     tokio::select! {
                         () = cut.cancelled() => {}
-                        () = connection::run(stream, entry, &shared) => {}
+                        () = connection::run(stream, peer, entry, &shared) => {}
                     }
                 });
             }

@@ -6,7 +6,7 @@
 //! its own clock ([`PhaseTimer`]), and hyper's timeout is off.
 
 use super::{
-    Unserved,
+    PeerAddress, Unserved,
     overload::{OverloadResponder, PATIENCE, ResponsePermit},
     phase_timer::{Phase, PhaseTimer},
     table::Entry,
@@ -16,7 +16,6 @@ use axum::{Router, body::Body, http::Request};
 use hyper::{body::Body as _, body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::TokioIo;
 use std::{
-    net::IpAddr,
     pin::{Pin, pin},
     sync::Arc,
     time::Duration,
@@ -62,10 +61,6 @@ impl Default for ConnectionLimits {
     }
 }
 
-/// Where a request's connection comes from, among the extensions of the request.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct PeerAddress(pub(crate) IpAddr);
-
 /// The state that all connections of a server share.
 pub(super) struct Shared<F> {
     pub(super) router: Router,
@@ -93,11 +88,11 @@ enum ConnectionEnd {
 /// An idle connection is closed at once.
 pub(super) async fn run(
     stream: TcpStream,
+    peer: Option<PeerAddress>,
     entry: Entry,
     shared: &Shared<impl Fn(Unserved, &[u8])>,
 ) {
     let watch = Arc::clone(&entry.watch);
-    let peer = stream.peer_addr().ok().map(|peer| PeerAddress(peer.ip()));
     let service = service_fn(|request: Request<Incoming>| {
         watch.request(!request.body().is_end_stream());
         let (router, watch) = (shared.router.clone(), Arc::clone(&watch));

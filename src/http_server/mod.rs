@@ -16,8 +16,8 @@ mod table;
 mod timed_stream;
 mod unserved;
 
-pub(crate) use accept::serve;
-pub(crate) use connection::{ConnectionLimits, PeerAddress};
+pub(crate) use accept::{PeerAddress, WithPeer, serve};
+pub(crate) use connection::ConnectionLimits;
 pub(crate) use pace::Pace;
 pub(crate) use problem::Problem;
 pub(crate) use table::Rivals;

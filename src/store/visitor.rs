@@ -34,7 +34,7 @@ pub type SecretHash = [u8; 32];
 pub enum Credential {
     /// The holder of the key of a session.
     Session(SecretHash),
-    /// Somebody whom a reverse proxy has identified, with the role of the person's group.
+    /// A visitor whom a reverse proxy has identified, with the role of one of the visitor's groups.
     Proxied {
         /// `proxy:` and the name that the proxy gave, so that nobody is mistaken for a database role.
         person: String,
@@ -67,7 +67,7 @@ impl Work {
 /// Who a session belongs to, and what it may do now.
 #[derive(Clone, Debug)]
 pub struct Visitor {
-    /// The id in `hookfast.access`; somebody whom a reverse proxy has identified has no session.
+    /// The id in `hookfast.access`; a visitor whom a reverse proxy has identified has no session.
     pub access_id: Option<i64>,
     /// The person.
     pub person: String,
@@ -129,7 +129,7 @@ pub enum VisitError {
     #[error("the console's login may not take the role {0}")]
     RoleNotGranted(String),
     /// The database does not let the console take the role that a reverse proxy's group has.
-    #[error("the console takes the role {0} for nobody")]
+    #[error("the console may not take the role {0} for a visitor of the reverse proxy")]
     RoleNotAllowed(String),
     /// The statement took longer than it may.
     #[error("the statement took longer than {0:?}")]

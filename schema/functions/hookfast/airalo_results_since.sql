@@ -7,6 +7,6 @@ CREATE OR REPLACE FUNCTION hookfast.airalo_results_since(before timestamptz, mos
         ORDER BY o.received_at DESC OFFSET greatest(airalo_results_since.most, 1) - 1 LIMIT 1), '-infinity')
 $$;
 COMMENT ON FUNCTION hookfast.airalo_results_since IS
-    'The time since which so many results of orders were received before a time. As a bound on received_at it selects '
+    'The time of the oldest among the newest results of orders before a time. As a bound on received_at it selects '
     'the newest orders without reading the others';
 REVOKE ALL ON FUNCTION hookfast.airalo_results_since FROM PUBLIC;

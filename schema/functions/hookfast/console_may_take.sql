@@ -1,4 +1,4 @@
--- For somebody whom a reverse proxy has identified. The same rules as for a ticket, except that the login of the
+-- For a visitor whom a reverse proxy has identified. The same rules as for a ticket, except that the login of the
 -- console has to be able to take the role, since the person has no login here.
 CREATE OR REPLACE FUNCTION hookfast.console_may_take(role text) RETURNS boolean
     LANGUAGE sql STABLE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
@@ -11,6 +11,6 @@ CREATE OR REPLACE FUNCTION hookfast.console_may_take(role text) RETURNS boolean
             AND has_schema_privilege(r.oid, 'hookfast', 'USAGE'))
 $$;
 COMMENT ON FUNCTION hookfast.console_may_take IS
-    'Whether the console may take a role for somebody whom a reverse proxy has identified: never that of the owner, '
+    'Whether the console may take a role for a visitor whom a reverse proxy has identified: never that of the owner, '
     'of a superuser or its own. For the console only';
 REVOKE ALL ON FUNCTION hookfast.console_may_take FROM PUBLIC;

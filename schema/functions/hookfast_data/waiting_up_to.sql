@@ -1,5 +1,5 @@
 -- Counts no further than the limit, so that the cost does not grow with the backlog.
--- No REVOKE: readers call it through the view hookfast.handler_health.
+-- No REVOKE: readers call it through the view hookfast.pending_counts.
 CREATE OR REPLACE FUNCTION hookfast_data.waiting_up_to(handler smallint, most bigint) RETURNS bigint
     LANGUAGE sql STABLE SECURITY DEFINER SET jit = off SET enable_seqscan = off SET enable_bitmapscan = off
     SET search_path = pg_catalog, pg_temp SET debug_print_parse = off SET debug_print_rewritten = off

@@ -20,6 +20,6 @@ FROM hookfast.events e JOIN hookfast_data.alert_types n ON n.type = e.type
 LEFT JOIN hookfast_data.active_alerts a ON a.event_id = e.event_id
 WHERE e.origin = 'hookfast';
 COMMENT ON VIEW hookfast.alerts IS
-    'Hookfast''s own events that an operator should know about, whether the condition that each reported goes on, and '
-    'whether somebody muted it until the condition changes. '
+    'Hookfast''s own events that an operator should know about, whether the reported condition still holds, '
+    'and whether an operator muted it until the condition changes. '
     'Subscribe a handler to hookfast.* to receive them';

@@ -49,16 +49,7 @@ SELECT
     t.p95_ms_last_5_minutes AS p95_ms,
     b.retired,
     h.retired_at,
-    CASE WHEN (SELECT hookfast_data.can_see_secrets(current_user)) THEN h.retired_why END AS retired_why,
-    CASE WHEN h.retired_at IS NULL THEN hookfast_data.running_up_to(h.id, 10000) ELSE 0 END AS running,
-    CASE WHEN h.retired_at IS NULL THEN hookfast_data.waiting_up_to(h.id, 10000) ELSE 0 END AS waiting,
-    CASE WHEN h.retired_at IS NULL THEN hookfast_data.later_up_to(h.id, 'infinity', 10000) ELSE 0 END AS later,
-    CASE WHEN h.retired_at IS NULL THEN hookfast_data.later_up_to(h.id,
-        statement_timestamp() + interval '5 minutes', 10000) ELSE 0 END AS due_in_5_minutes,
-    CASE WHEN h.retired_at IS NULL THEN hookfast_data.later_up_to(h.id,
-        statement_timestamp() + interval '30 minutes', 10000) ELSE 0 END AS due_in_30_minutes,
-    CASE WHEN h.retired_at IS NULL THEN hookfast_data.later_up_to(h.id,
-        statement_timestamp() + interval '120 minutes', 10000) ELSE 0 END AS due_in_120_minutes
+    CASE WHEN (SELECT hookfast_data.can_see_secrets(current_user)) THEN h.retired_why END AS retired_why
 FROM hookfast_data.handlers h
 JOIN (
     SELECT
@@ -85,5 +76,5 @@ LEFT JOIN (
 ) t ON t.handler = h.name;
 COMMENT ON VIEW hookfast.handler_health IS
     'One row per handler: ok, slow, behind, failing, open (its circuit breaker), unserved, paused or retired, with '
-    'its counts of the last hour and its dead letters. ready, retired, running, waiting, '
-    'dead_letters, later and its parts count up to 10000; backlog counts all';
+    'its counts of the last hour and its dead letters. ready, retired and dead_letters count up to 10000; backlog '
+    'counts all pending deliveries';

@@ -63,7 +63,7 @@ SELECT quarantine_id, source, reason, count, last_at FROM hookfast.quarantine OR
 -- backlog | 1500
 SELECT * FROM hookfast.backlog
 
--- handler health | 25000
+-- handler health | 1800
 SELECT * FROM hookfast.handler_health
 
 -- status | 9000

@@ -137,7 +137,7 @@ impl Console {
             if !self.allowed(names).contains(role.as_str()) {
                 let allowed = self.allowed(names).into_iter().collect::<Vec<_>>();
                 problems.0.push(format!(
-                    "{place}: the role '{role}' is none of {}. Add it to [console] roles, or choose one of these",
+                    "{place}: the role '{role}' is not allowed; the allowed roles are {}. Add it to [console] roles, or choose another",
                     allowed.join(", ")
                 ));
             }

@@ -20,13 +20,14 @@ use crate::store::{AsVisitor, SqlArg, ViewQuery, Work};
 use askama::Template;
 use axum::{extract::Path, response::Response};
 use deliveries::Deliveries;
-use rows::{Failure, HealthRow, Process, Worker};
+use rows::{Failure, HealthRow, PendingCounts, Process, Worker};
 
 #[derive(Template)]
 #[template(path = "handler.html")]
 struct HandlerPage {
     frame: Frame,
     health: HealthRow,
+    pending: PendingCounts,
     /// What to do about its state.
     advice: &'static str,
     failures: Vec<Failure>,
@@ -36,7 +37,7 @@ struct HandlerPage {
     may: May,
 }
 
-/// `handler_health` counts no further.
+/// `pending_counts` counts no further.
 const COUNTED: i64 = 10_000;
 
 /// What the visitor may do.
@@ -94,10 +95,10 @@ impl HandlerPage {
 
     fn wave(&self) -> [Wave; 4] {
         wave(&[
-            self.health.due_in_5_minutes,
-            self.health.due_in_30_minutes,
-            self.health.due_in_120_minutes,
-            self.health.later,
+            self.pending.due_in_5_minutes,
+            self.pending.due_in_30_minutes,
+            self.pending.due_in_120_minutes,
+            self.pending.later,
         ])
     }
 
@@ -148,6 +149,13 @@ pub(super) async fn page(
         )));
     };
     health.why = health.why.as_deref().map(short::capital);
+    let pending: Vec<PendingCounts> = visit
+        .rows(
+            ViewQuery::of(&views::PENDING_COUNTS)
+                .columns(&PendingCounts::COLUMNS)
+                .is("handler", handler()),
+        )
+        .await?;
     let failures = visit
         .rows(
             ViewQuery::of(&views::FAILURES)
@@ -187,6 +195,7 @@ pub(super) async fn page(
         ),
         frame,
         health,
+        pending: pending.into_iter().next().unwrap_or_default(),
         failures,
         deliveries,
         workers,

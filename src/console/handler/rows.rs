@@ -12,6 +12,36 @@ use super::super::{
 use super::COUNTED;
 use serde::Deserialize;
 
+/// A row of `hookfast.pending_counts`, which has none for a retired handler.
+#[derive(Default, Deserialize)]
+pub(super) struct PendingCounts {
+    pub(super) running: i64,
+    pub(super) waiting: i64,
+    pub(super) later: i64,
+    pub(super) due_in_5_minutes: i64,
+    pub(super) due_in_30_minutes: i64,
+    pub(super) due_in_120_minutes: i64,
+}
+
+impl PendingCounts {
+    pub(super) const COLUMNS: [&str; 6] = [
+        "running",
+        "waiting",
+        "later",
+        "due_in_5_minutes",
+        "due_in_30_minutes",
+        "due_in_120_minutes",
+    ];
+
+    pub(super) fn running(&self) -> String {
+        number::capped(self.running, COUNTED - 1)
+    }
+
+    pub(super) fn waiting(&self) -> String {
+        up_to(self.waiting)
+    }
+}
+
 /// A row of `hookfast.handler_health`.
 #[derive(Deserialize)]
 pub(super) struct HealthRow {
@@ -34,16 +64,10 @@ pub(super) struct HealthRow {
     pub(super) median_ms: Option<f64>,
     pub(super) p95_ms: Option<f64>,
     pub(super) retired: i64,
-    pub(super) running: i64,
-    pub(super) waiting: i64,
-    pub(super) later: i64,
-    pub(super) due_in_5_minutes: i64,
-    pub(super) due_in_30_minutes: i64,
-    pub(super) due_in_120_minutes: i64,
 }
 
 impl HealthRow {
-    pub(super) const COLUMNS: [&str; 25] = [
+    pub(super) const COLUMNS: [&str; 19] = [
         "handler",
         "kind",
         "state",
@@ -63,12 +87,6 @@ impl HealthRow {
         "median_ms",
         "p95_ms",
         "retired",
-        "running",
-        "waiting",
-        "later",
-        "due_in_5_minutes",
-        "due_in_30_minutes",
-        "due_in_120_minutes",
     ];
 
     pub(super) fn why(&self) -> Vec<Run<'_>> {
@@ -77,14 +95,6 @@ impl HealthRow {
 
     pub(super) fn ready(&self) -> String {
         up_to(self.ready)
-    }
-
-    pub(super) fn running(&self) -> String {
-        number::capped(self.running, COUNTED - 1)
-    }
-
-    pub(super) fn waiting(&self) -> String {
-        up_to(self.waiting)
     }
 
     pub(super) fn dead(&self) -> String {

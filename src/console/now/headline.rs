@@ -85,7 +85,7 @@ pub(super) fn headline(
     }
 }
 
-/// What stops the most comes first.
+/// Areas whose problems affect the most come first.
 fn rank(area: &str) -> usize {
     let order = [
         "intake", "source", "handler", "order", "conflict", "routing",
@@ -222,7 +222,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_critical_comes_first_and_intake_before_everything() {
+    fn a_critical_row_comes_first_and_intake_before_all() {
         let mut rows = vec![
             status("source", "paywise", "warning", ""),
             status("handler", "shop", "critical", ""),

@@ -39,7 +39,7 @@ struct SourcePage {
     events: i64,
     secrets: Vec<Secret>,
     groups: Vec<Group>,
-    /// What the senders of the quarantined requests were told.
+    /// How the quarantined requests were answered.
     answered: String,
     /// The reason that the rows are filtered by.
     reason: String,
@@ -314,8 +314,8 @@ fn rows(source: &str, reason: &str, cursor: Option<i64>) -> ViewQuery {
         .limit(READ)
 }
 
-/// What a source that is `ok` by its counts would hide: they are by the minute, and say nothing of the
-/// order within it.
+/// Rejections after the last event of a source that is `ok` by its counts: those are by the minute, and
+/// do not show the order within it.
 fn since_the_last_event(groups: &[Group], events: &[Event]) -> Option<String> {
     let last = events.first()?;
     let rejected = groups
@@ -397,7 +397,7 @@ mod tests {
     }
 
     #[test]
-    fn rejections_after_the_last_event_are_said() {
+    fn rejections_after_the_last_event_are_reported() {
         const MINUTE: i64 = 60_000_000;
         let events = [event(None, None, 20_000 * MINUTE)];
         let later = since_the_last_event(&[group(20_000 * MINUTE + 1, 25, 25)], &events);
@@ -407,7 +407,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_sender_was_told_is_said() {
+    fn the_response_to_the_sender_is_reported() {
         assert!(answered(&[group(1, 25, 25)]).starts_with("They were answered 200"));
         assert!(answered(&[group(1, 25, 0)]).starts_with("They were answered 401"));
         assert_eq!(

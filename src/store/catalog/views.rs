@@ -1,5 +1,9 @@
 //! The views of schema `hookfast`, with their columns and their order.
 
+mod airalo;
+
+pub use airalo::{AIRALO_CREDIT, AIRALO_LOW_DATA, AIRALO_ORDERS, AIRALO_SIMS};
+
 use super::{View, column};
 
 /// `hookfast.access`.
@@ -18,99 +22,6 @@ pub const ACCESS: View = View {
         column("expires_at", "timestamp with time zone"),
         column("ended_at", "timestamp with time zone"),
         column("ended_because", "text"),
-    ],
-};
-
-/// `hookfast.airalo_credit`.
-pub const AIRALO_CREDIT: View = View {
-    name: "airalo_credit",
-    order: "received_at DESC",
-    columns: &[
-        column("source", "text"),
-        column("threshold", "text"),
-        column("remaining", "numeric"),
-        column("message", "text"),
-        column("event_id", "uuid"),
-        column("received_at", "timestamp with time zone"),
-    ],
-};
-
-/// `hookfast.airalo_low_data`.
-pub const AIRALO_LOW_DATA: View = View {
-    name: "airalo_low_data",
-    order: "received_at DESC",
-    columns: &[
-        column("source", "text"),
-        column("iccid", "text"),
-        column("package", "text"),
-        column("level", "text"),
-        column("remaining_percentage", "numeric"),
-        column("event_id", "uuid"),
-        column("received_at", "timestamp with time zone"),
-    ],
-};
-
-/// `hookfast.airalo_orders`.
-pub const AIRALO_ORDERS: View = View {
-    name: "airalo_orders",
-    order: "received_at DESC",
-    columns: &[
-        column("source", "text"),
-        column("request_id", "text"),
-        column("description", "text"),
-        column("state", "text"),
-        column("order_id", "text"),
-        column("code", "text"),
-        column("package_id", "text"),
-        column("package", "text"),
-        column("quantity", "numeric"),
-        column("validity_days", "numeric"),
-        column("data", "text"),
-        column("text", "text"),
-        column("voice", "text"),
-        column("currency", "text"),
-        column("price", "numeric"),
-        column("net_price", "numeric"),
-        column("total_amount_paid", "numeric"),
-        column("pricing_model", "text"),
-        column("reason", "text"),
-        column("ordered_at", "timestamp with time zone"),
-        column("received_at", "timestamp with time zone"),
-        column("event_id", "uuid"),
-        column("possible_double_purchase", "boolean"),
-        column("conflict_event_ids", "uuid[]"),
-        column("placed_at", "timestamp with time zone"),
-        column("expected_by", "timestamp with time zone"),
-        column("overdue_at", "timestamp with time zone"),
-        column("last_check_result", "text"),
-        column("acknowledged_at", "timestamp with time zone"),
-    ],
-};
-
-/// `hookfast.airalo_sims`.
-pub const AIRALO_SIMS: View = View {
-    name: "airalo_sims",
-    order: "received_at DESC",
-    columns: &[
-        column("source", "text"),
-        column("iccid", "text"),
-        column("request_id", "text"),
-        column("description", "text"),
-        column("order_id", "text"),
-        column("conflict", "boolean"),
-        column("sim_id", "text"),
-        column("lpa", "text"),
-        column("matching_id", "text"),
-        column("qrcode", "text"),
-        column("qrcode_url", "text"),
-        column("direct_apple_installation_url", "text"),
-        column("confirmation_code", "text"),
-        column("msisdn", "text"),
-        column("apn_type", "text"),
-        column("apn_value", "text"),
-        column("is_roaming", "boolean"),
-        column("event_id", "uuid"),
-        column("received_at", "timestamp with time zone"),
     ],
 };
 
@@ -342,12 +253,6 @@ pub const HANDLER_HEALTH: View = View {
         column("retired", "bigint"),
         column("retired_at", "timestamp with time zone"),
         column("retired_why", "text"),
-        column("running", "bigint"),
-        column("waiting", "bigint"),
-        column("later", "bigint"),
-        column("due_in_5_minutes", "bigint"),
-        column("due_in_30_minutes", "bigint"),
-        column("due_in_120_minutes", "bigint"),
     ],
 };
 
@@ -361,6 +266,21 @@ pub const ORDER_HEALTH: View = View {
         column("possible_double_purchases", "bigint"),
         column("overdue", "bigint"),
         column("unknown", "bigint"),
+    ],
+};
+
+/// `hookfast.pending_counts`.
+pub const PENDING_COUNTS: View = View {
+    name: "pending_counts",
+    order: "handler",
+    columns: &[
+        column("handler", "text"),
+        column("running", "bigint"),
+        column("waiting", "bigint"),
+        column("later", "bigint"),
+        column("due_in_5_minutes", "bigint"),
+        column("due_in_30_minutes", "bigint"),
+        column("due_in_120_minutes", "bigint"),
     ],
 };
 
@@ -563,7 +483,7 @@ pub const WORKERS: View = View {
 };
 
 /// Every view.
-pub const ALL: [&View; 29] = [
+pub const ALL: [&View; 30] = [
     &ACCESS,
     &AIRALO_CREDIT,
     &AIRALO_LOW_DATA,
@@ -582,6 +502,7 @@ pub const ALL: [&View; 29] = [
     &FAILURES,
     &HANDLER_HEALTH,
     &ORDER_HEALTH,
+    &PENDING_COUNTS,
     &PENDING_DELIVERIES,
     &PROCESSES,
     &QUARANTINE,

@@ -98,6 +98,7 @@ pub(super) const OBJECTS: &[Object] = objects![
     "functions/hookfast_data/handler_counts",
     "views/hookfast/durations",
     "views/hookfast/handler_health",
+    "views/hookfast/pending_counts",
     "functions/hookfast_data/count_between",
     "functions/hookfast_data/typical_count",
     "functions/hookfast_data/reject_counters",

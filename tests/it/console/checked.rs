@@ -1,4 +1,4 @@
-//! What `hookfast check` says of the console's login. What it prints to be run helps.
+//! What `hookfast check` reports about the console's login, and that the statements it prints repair it.
 
 use super::{Site, run};
 use std::process::Command;

@@ -203,3 +203,34 @@ async fn secrets_of_a_payload_are_masked_for_everybody() {
         );
     }
 }
+
+#[tokio::test]
+async fn conflicts_are_listed_alone_and_show_who_acknowledged_them() {
+    let site = Site::new().await;
+    let first = store(&site, "first", b"{\"amount\": 1}").await;
+    let second = store(&site, "second", b"{\"amount\": 2}").await;
+    run(
+        &site,
+        format!("UPDATE hookfast_data.events SET conflicts_with = '{first}' WHERE id = '{second}'"),
+    )
+    .await;
+    let operator = site.visitor("mira", &site.operator).await;
+    let all = listed(&page(&operator, "/events").await);
+    assert_eq!(all, [second.clone(), first]);
+    let conflicts = listed(&page(&operator, "/events?source=acme&conflicts=only").await);
+    assert_eq!(conflicts, [second.clone()]);
+    assert!(
+        page(&operator, "/events?conflicts=x")
+            .await
+            .contains("the only value is")
+    );
+
+    let address = format!("/events/{second}");
+    let acknowledge = format!("/act/acknowledge_conflict?event_id={second}");
+    assert!(page(&operator, &address).await.contains(&acknowledge));
+    let fields = [("event_id", second.as_str()), ("why", "the sender's test")];
+    let answer = operator.post("/act/acknowledge_conflict", &fields).await;
+    assert_eq!(answer.status, 303);
+    let after = page(&operator, &address).await;
+    assert!(after.contains(" acknowledged it ") && !after.contains(&acknowledge));
+}

@@ -4,7 +4,7 @@
 use super::{Sent, Site, asks_to_log_in, form, proxy, text};
 use crate::support::raw_http::Answer;
 
-/// What a request shows to be believed.
+/// The credential of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Shown {
     Nothing,
@@ -18,7 +18,7 @@ enum Shown {
     Bearer,
 }
 
-/// Whom a listener believes. Each knows one credential and ignores the others.
+/// The credential that a listener accepts. It ignores the others.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Door {
     Tickets,

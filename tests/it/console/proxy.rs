@@ -1,4 +1,4 @@
-//! The listener for a reverse proxy: whom it believes, and with which role.
+//! The listener for a reverse proxy: which requests it trusts, and with which role.
 
 use super::{Sent, Site, form, run, text};
 use crate::support::raw_http::Answer;
@@ -75,7 +75,7 @@ async fn post(
 const PAUSE: [(&str, &str); 2] = [("handler", "shop"), ("why", "by the proxy")];
 
 #[tokio::test(flavor = "multi_thread")]
-async fn only_the_proxy_is_believed() {
+async fn only_the_proxy_is_trusted() {
     let site = Site::new().await;
     let right = || headers("mira@example.com", "ops");
     let shown = get(&site, "/access", right()).await;
@@ -153,7 +153,7 @@ async fn only_the_proxy_is_believed() {
 
 /// The pages that refuse somebody have their stylesheet.
 #[tokio::test(flavor = "multi_thread")]
-async fn somebody_without_a_role_gets_a_page_with_its_stylesheet() {
+async fn the_page_for_a_visitor_without_a_role_has_its_stylesheet() {
     let site = Site::new().await;
     let nobody = || headers("mira@example.com", "elsewhere");
     let page = text(&get(&site, "/", nobody()).await);
@@ -209,7 +209,7 @@ async fn the_address_is_that_of_the_connection() {
     }
 }
 
-/// Somebody in several groups has the role of the first in the configuration.
+/// A visitor in several groups has the role of the first in the configuration.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_first_group_of_the_configuration_gives_the_role() {
     let site = Site::new().await;
@@ -266,7 +266,7 @@ async fn an_act_is_logged_on_behalf_of_a_user_of_the_proxy() {
     assert_eq!(site.text(paused).await, "1");
 }
 
-/// A database role of that name is somebody else.
+/// A database role of that name is another person.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_user_of_the_proxy_is_not_the_database_role_of_that_name() {
     let site = Site::new().await;

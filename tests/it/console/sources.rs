@@ -94,3 +94,43 @@ async fn a_source_has_its_hours_and_pages_of_its_quarantine() {
     assert!(requests.is_sorted_by(|a, b| a > b));
     assert_eq!((all, requests.len()), (119, 119));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_page_of_proof_counts_the_events_of_reverified_requests() {
+    let site = site().await;
+    let operator = site.visitor("cy", &site.operator).await;
+    let fields = [
+        ("source", "airalo"),
+        ("why", "a new secret"),
+        ("at_most", "200"),
+        ("typed", "200"),
+    ];
+    let answer = operator.post("/act/reverify_quarantined", &fields).await;
+    assert_eq!(answer.status, 303, "{}", text(&answer));
+    let proof = answer.header("location").expect("a page").to_owned();
+    let before = text(&operator.get(&proof).await);
+    assert!(
+        before.contains("to be verified again") && before.contains("pending"),
+        "{before}"
+    );
+    // What a process does with two of them, and with the rest.
+    run(
+        &site,
+        "INSERT INTO hookfast_data.events (id, source_id, subscription_version, type, origin, idempotency_key, headers, body) \
+            SELECT hookfast_data.new_event_id(), s.id, 1, 'airalo.order.completed', 'quarantine', n::text, '{}', '{}' \
+            FROM hookfast_data.sources s, generate_series(1, 2) n WHERE s.name = 'airalo'; \
+         UPDATE hookfast_data.quarantine SET requested_action = NULL, requested_by = NULL, last_result = 'wrong_signature'"
+            .to_owned(),
+    )
+    .await;
+    let after = text(&operator.get(&proof).await);
+    assert!(after.contains("2 requests became events since"), "{after}");
+    assert!(
+        after.contains("verified again.") && !after.contains("to be verified"),
+        "{after}"
+    );
+    assert!(
+        after.contains("/events?source=airalo&#38;origin=quarantine&#38;after="),
+        "{after}"
+    );
+}

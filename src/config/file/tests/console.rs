@@ -36,7 +36,7 @@ fn the_groups_keep_their_order_and_the_headers_have_defaults() {
 }
 
 #[test]
-fn a_proxy_that_anybody_could_be_is_refused() {
+fn proxy_settings_that_restrict_nothing_are_refused() {
     for (right, wrong, problem) in [
         (
             "['127.0.0.1', '10.0.0.0/8']",
@@ -54,12 +54,12 @@ fn a_proxy_that_anybody_could_be_is_refused() {
         (
             "'payments' }]",
             "'postgres' }]",
-            "the role 'postgres' is none of hookfast_operator, hookfast_reader, hookfast_support, payments",
+            "the role 'postgres' is not allowed; the allowed roles are hookfast_operator, hookfast_reader, hookfast_support, payments",
         ),
         (
             "'payments' }]",
             "'hookfast_console' }]",
-            "'hookfast_console' is none of",
+            "'hookfast_console' is not allowed",
         ),
         ("group = 'a'", "group = 'z'", "'z' is listed twice"),
         (
