@@ -218,7 +218,7 @@ async fn conflicts_are_listed_alone_and_show_who_acknowledged_them() {
     let all = listed(&page(&operator, "/events").await);
     assert_eq!(all, [second.clone(), first]);
     let conflicts = listed(&page(&operator, "/events?source=acme&conflicts=only").await);
-    assert_eq!(conflicts, [second.clone()]);
+    assert_eq!(conflicts, std::slice::from_ref(&second));
     assert!(
         page(&operator, "/events?conflicts=x")
             .await
