@@ -36,6 +36,7 @@ struct HandlerRow {
     handler: String,
     kind: String,
     state: String,
+    #[serde(deserialize_with = "super::row::brief")]
     why: Option<String>,
     delivered_last_hour: i64,
     failed_last_hour: i64,

@@ -1,13 +1,13 @@
 //! Pages that say why a page is not shown: what happened, what was not affected, what to do next.
 
-use super::{address::Address, page::html};
+use super::{address::Address, page::html, row::Timestamp};
 use crate::store::VisitError;
 use askama::Template;
 use axum::{
     http::{HeaderValue, StatusCode, Uri, header},
     response::{IntoResponse, Redirect, Response},
 };
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 /// Why a page could not be shown.
 pub(super) enum PageError {
@@ -59,18 +59,53 @@ struct ProblemPage<'a> {
     title: &'a str,
     text: &'a str,
     hint: &'a str,
+    /// What to do, in this order.
+    steps: &'a [&'a str],
+    /// Whether the same address may work later.
+    may_retry: bool,
     stylesheet: String,
     icon: String,
 }
 
-fn page(status: StatusCode, title: &str, text: &str, hint: &str) -> Response {
-    let page = ProblemPage {
-        title,
-        text,
-        hint,
-        stylesheet: super::assets::address("console.css"),
-        icon: super::assets::address("icon.svg"),
+impl<'a> ProblemPage<'a> {
+    fn of(title: &'a str, text: &'a str, hint: &'a str) -> Self {
+        Self {
+            title,
+            text,
+            hint,
+            steps: &[],
+            may_retry: false,
+            stylesheet: super::assets::address("console.css"),
+            icon: super::assets::address("icon.svg"),
+        }
+    }
+}
+
+/// What to do while Postgres does not answer.
+const UNAVAILABLE: [&str; 3] = [
+    "Check that Postgres runs and accepts connections: try psql from the console's machine.",
+    "If it does, read the log of the console, which names the error, and compare DATABASE_URL.",
+    "Then try again. Ingress and workers continue by themselves; nothing has to be repeated.",
+];
+
+/// Since when there was no answer.
+fn since(last_answer: Option<SystemTime>, now: SystemTime) -> String {
+    let Some(at) = last_answer else {
+        return "The console has had no answer from Postgres since it was started.".to_owned();
     };
+    let (at, now) = (Timestamp::of(at), Timestamp::of(now));
+    format!(
+        "The last answer from Postgres was at {}, {}.",
+        at.clock(),
+        at.age(now)
+    )
+}
+
+fn page(status: StatusCode, title: &str, text: &str, hint: &str) -> Response {
+    respond(status, ProblemPage::of(title, text, hint))
+}
+
+fn respond(status: StatusCode, page: ProblemPage<'_>) -> Response {
     match html(&page) {
         Ok(page) => (status, page).into_response(),
         Err(_) => (status, "The page could not be written.").into_response(),
@@ -158,15 +193,19 @@ fn failed(error: &VisitError) -> Response {
             message,
             hint.as_deref().unwrap_or_default(),
         ),
-        VisitError::Unavailable(error) => {
-            tracing::warn!(%error, "the console cannot query the database");
-            let mut response = page(
+        VisitError::Unavailable { cause, last_answer } => {
+            tracing::warn!(error = %cause, "the console cannot query the database");
+            let text = format!(
+                "{} Every webhook that was answered 200 is stored. Senders get 503 meanwhile, and most of them repeat.",
+                since(*last_answer, SystemTime::now())
+            );
+            let mut response = respond(
                 StatusCode::SERVICE_UNAVAILABLE,
-                "The database does not answer",
-                "The console cannot read from Postgres now. Every webhook that was answered 200 is stored; senders get 503 \
-                 meanwhile, and most of them repeat.",
-                "Check that Postgres runs and accepts connections, that the console's DATABASE_URL is right, and what the \
-                 log of hookfast says.",
+                ProblemPage {
+                    steps: &UNAVAILABLE,
+                    may_retry: true,
+                    ..ProblemPage::of("The database does not answer", &text, "")
+                },
             );
             response
                 .headers_mut()
@@ -178,4 +217,19 @@ fn failed(error: &VisitError) -> Response {
 
 fn seconds(limit: Duration) -> String {
     format!("{} s", limit.as_secs())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_outage_has_the_time_of_the_last_answer() {
+        let at = SystemTime::UNIX_EPOCH + Duration::from_secs(1_795_867_384);
+        assert_eq!(
+            since(Some(at), at + Duration::from_secs(240)),
+            "The last answer from Postgres was at 12:03:04 UTC, 4 min ago."
+        );
+        assert!(since(None, at).contains("since it was started"));
+    }
 }

@@ -1,6 +1,6 @@
 //! Values of rows, as the database writes them as JSON.
 
-use super::view::time;
+use super::view::{short, time};
 use serde::{Deserialize, Deserializer, de::Error as _};
 
 /// A time, in microseconds since 1970.
@@ -8,6 +8,12 @@ use serde::{Deserialize, Deserializer, de::Error as _};
 pub(super) struct Timestamp(pub(super) i64);
 
 impl Timestamp {
+    /// A time of this machine's clock.
+    pub(super) fn of(at: std::time::SystemTime) -> Self {
+        let since_1970 = at.duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+        Self(i64::try_from(since_1970.as_micros()).unwrap_or(i64::MAX))
+    }
+
     /// For the attribute `datetime`.
     pub(super) fn iso(self) -> String {
         time::iso(self.0)
@@ -36,6 +42,14 @@ impl<'de> Deserialize<'de> for Timestamp {
             .map(Self)
             .ok_or_else(|| D::Error::custom("not a time of Postgres in UTC"))
     }
+}
+
+/// A message of a view without what is for `psql`.
+pub(super) fn brief<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<String>, D::Error> {
+    let message = Option::<String>::deserialize(deserializer)?;
+    Ok(message.as_deref().map(short::brief))
 }
 
 /// Parses `2026-11-29T01:28:59.386447+00:00`, as Postgres writes it in a session whose zone is UTC.

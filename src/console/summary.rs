@@ -57,6 +57,7 @@ pub(super) struct HandlerRow {
     pub(super) handler: String,
     pub(super) kind: String,
     pub(super) state: String,
+    #[serde(deserialize_with = "super::row::brief")]
     pub(super) why: Option<String>,
     pub(super) ready: i64,
     pub(super) oldest_ready_age: Option<super::row::Span>,

@@ -20,7 +20,11 @@ use sqlx::{
     query::Query,
     types::Json,
 };
-use std::{collections::HashSet, sync::Arc, time::Duration};
+use std::{
+    collections::HashSet,
+    sync::{Arc, Mutex, PoisonError},
+    time::{Duration, SystemTime},
+};
 
 /// How long it may take to get a connection.
 const CONNECT: Duration = Duration::from_secs(5);
@@ -93,6 +97,7 @@ pub struct Visitors {
     pages: PgPool,
     acts: PgPool,
     console_role: Arc<str>,
+    last_answer: LastAnswer,
 }
 
 /// Begins as the console's role, which may only begin and end sessions.
@@ -148,25 +153,48 @@ pub enum VisitError {
         hint: Option<String>,
     },
     /// The database could not be queried.
-    #[error(transparent)]
-    Unavailable(StoreError),
+    #[error("{cause}")]
+    Unavailable {
+        /// Why.
+        #[source]
+        cause: StoreError,
+        /// When the console had its last answer, by the clock of this machine; `None` if it had none.
+        last_answer: Option<SystemTime>,
+    },
 }
 
-impl VisitError {
-    fn of(error: StoreError, work: Work) -> Self {
+/// When the database last answered the console.
+#[derive(Clone, Default)]
+struct LastAnswer(Arc<Mutex<Option<SystemTime>>>);
+
+impl LastAnswer {
+    fn set(&self) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(SystemTime::now());
+    }
+
+    fn get(&self) -> Option<SystemTime> {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn unavailable(&self, cause: StoreError) -> VisitError {
+        let last_answer = self.get();
+        VisitError::Unavailable { cause, last_answer }
+    }
+
+    fn failed(&self, error: StoreError, work: Work) -> VisitError {
         if error.is_statement_timeout() {
-            return Self::TooSlow(work.timeout());
+            return VisitError::TooSlow(work.timeout());
         }
         if error.is_denied() {
-            return Self::Forbidden(error.message());
+            return VisitError::Forbidden(error.message());
         }
         match error.rejection() {
-            Some((code, message, hint)) => Self::Rejected {
+            Some((code, message, hint)) => VisitError::Rejected {
                 code,
                 message,
                 hint,
             },
-            None => Self::Unavailable(error),
+            None => self.unavailable(error),
         }
     }
 }
@@ -178,6 +206,7 @@ impl Visitors {
             pages: database.pool(Role::Console, 4),
             acts: database.pool(Role::Console, 2),
             console_role: console_role.into(),
+            last_answer: LastAnswer::default(),
         }
     }
 
@@ -268,8 +297,9 @@ impl Visitors {
         };
         let acquired = within(CONNECT, "connect", pool.acquire()).await;
         let mut transaction = Transaction {
-            connection: Some(acquired.map_err(VisitError::Unavailable)?),
+            connection: Some(acquired.map_err(|cause| self.last_answer.unavailable(cause))?),
             work,
+            last_answer: self.last_answer.clone(),
         };
         transaction.run("BEGIN").await?;
         let as_console = sqlx::query(AS_CONSOLE).bind(self.console_role.to_string());
@@ -283,6 +313,7 @@ impl Visitors {
 struct Transaction {
     connection: Option<PoolConnection<Postgres>>,
     work: Work,
+    last_answer: LastAnswer,
 }
 
 impl Transaction {
@@ -293,9 +324,13 @@ impl Transaction {
         let work = self.work;
         let connection = self.connection.as_mut().ok_or(VisitError::NoSession)?;
         let fetched = query.fetch_all(&mut **connection);
-        within(work.timeout() + MARGIN, "query for a visitor", fetched)
-            .await
-            .map_err(|error| VisitError::of(error, work))
+        match within(work.timeout() + MARGIN, "query for a visitor", fetched).await {
+            Ok(rows) => {
+                self.last_answer.set();
+                Ok(rows)
+            }
+            Err(error) => Err(self.last_answer.failed(error, work)),
+        }
     }
 
     async fn of_session(&mut self, session: &SecretHash) -> Result<Option<Visitor>, VisitError> {
@@ -331,7 +366,7 @@ impl Transaction {
         let ran = connection.execute(statement);
         match within(work.timeout() + MARGIN, statement, ran).await {
             Ok(_) => Ok(()),
-            Err(error) => Err(VisitError::of(error, work)),
+            Err(error) => Err(self.last_answer.failed(error, work)),
         }
     }
 
@@ -398,7 +433,8 @@ impl AsVisitor {
             serde_json::from_str(json.get()).map_err(|error| sqlx::Error::Decode(error.into()))
         });
         parsed.collect::<Result<_, _>>().map_err(|cause| {
-            VisitError::Unavailable(StoreError::unreadable("read rows for a visitor")(cause))
+            let cause = StoreError::unreadable("read rows for a visitor")(cause);
+            self.transaction.last_answer.unavailable(cause)
         })
     }
 

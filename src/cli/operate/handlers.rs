@@ -109,7 +109,14 @@ const COLUMNS: [&str; 7] = [
     "per_minute",
     "dead_letters",
 ];
-const FAILURES: [&str; 5] = ["handler", "error_kind", "count", "last_at", "sample_error"];
+const FAILURES: [&str; 6] = [
+    "handler",
+    "error_kind",
+    "types",
+    "count",
+    "last_at",
+    "sample_error",
+];
 
 fn health() -> ViewQuery {
     ViewQuery::of(&views::HANDLER_HEALTH)

@@ -116,7 +116,7 @@ async fn again(
             error @ (VisitError::Forbidden(_)
             | VisitError::RoleNotGranted(_)
             | VisitError::TooSlow(_)
-            | VisitError::Unavailable(_)),
+            | VisitError::Unavailable { .. }),
         ) => Err(PageError::Failed(error)),
         failure => {
             let shown = form::page(request, act, Given::again(sent, failure)).await;

@@ -151,6 +151,7 @@ impl Row {
         };
         let (kind, text) = match sql_type.sql_type {
             _ if column == "state" => (CellKind::State, text),
+            _ if column == "reason" => (CellKind::Text, state::death(&text).to_owned()),
             _ if column.ends_with("_id") && column != "request_id" => (CellKind::Id, text),
             "timestamp with time zone" => match time(&text) {
                 Some(at) => (CellKind::Time(at.0), text),

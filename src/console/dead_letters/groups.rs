@@ -3,14 +3,23 @@
 use super::super::{
     address::Address,
     row::Timestamp,
-    view::marks::{self, Breaks, Run},
+    view::{
+        marks::{self, Breaks, Run},
+        short,
+    },
 };
 use super::filters::Filters;
 use serde::Deserialize;
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 /// Characters of an error that are read. Its kind is what is before the first colon.
 pub(super) const HEAD: u16 = 61;
+
+/// Deliveries of a group whose types are read.
+pub(super) const SAMPLE: usize = 20;
+
+/// Groups that a page shows.
+pub(super) const SHOWN: usize = 50;
 
 /// A row of `hookfast.dead_letters`, with the beginning of the error.
 #[derive(Deserialize)]
@@ -49,6 +58,10 @@ pub(super) struct Group {
     pub(super) count: i64,
     pub(super) oldest: Timestamp,
     pub(super) newest: Timestamp,
+    /// The newest deliveries, whose types are read.
+    pub(super) sample: Vec<i64>,
+    /// The types of the sample.
+    types: BTreeSet<String>,
     /// The page with the filters of the group.
     pub(super) href: String,
 }
@@ -56,6 +69,22 @@ pub(super) struct Group {
 impl Group {
     pub(super) fn error(&self) -> Vec<Run<'_>> {
         marks::runs(&self.error, Breaks::Mark)
+    }
+
+    /// Notes the types of those deliveries that are in the sample.
+    pub(super) fn note(&mut self, types: &HashMap<i64, String>) {
+        let of_sample = self.sample.iter().filter_map(|id| types.get(id));
+        self.types = of_sample.cloned().collect();
+    }
+
+    /// `orders.placed, orders.paid and 3 more types`
+    pub(super) fn types(&self) -> String {
+        let types: Vec<_> = self.types.iter().cloned().collect();
+        let listed = short::listed(&types, 2, "type");
+        match self.count > SAMPLE as i64 && !types.is_empty() {
+            true => format!("{listed} (newest {SAMPLE})"),
+            false => listed,
+        }
     }
 }
 
@@ -74,11 +103,17 @@ pub(super) fn of(rows: &[GroupRow], filters: &Filters) -> Vec<Group> {
                     count: 0,
                     oldest: row.died_at,
                     newest: row.died_at,
+                    sample: Vec::new(),
+                    types: BTreeSet::new(),
                     href: String::new(),
                 };
                 (group, pattern)
             });
         group.count += 1;
+        // The rows come newest first.
+        if group.sample.len() < SAMPLE {
+            group.sample.push(row.delivery_id);
+        }
         group.oldest = group.oldest.min(row.died_at);
         group.newest = group.newest.max(row.died_at);
     }
@@ -97,6 +132,8 @@ pub(super) fn of(rows: &[GroupRow], filters: &Filters) -> Vec<Group> {
                 reason: group.reason.clone(),
                 error: group.error.clone(),
                 href: narrowed.href(),
+                sample: group.sample.clone(),
+                types: BTreeSet::new(),
                 ..*group
             }
         })
@@ -191,6 +228,24 @@ mod tests {
             ]
         );
         assert_eq!((groups[0].oldest.0, groups[0].newest.0), (2, 9));
+    }
+
+    #[test]
+    fn a_group_names_the_types_of_its_newest_deliveries() {
+        let rows: Vec<_> = (0..25)
+            .rev()
+            .map(|at| row("shop", "rejected", None, at))
+            .collect();
+        let mut group = of(&rows, &Filters::default()).remove(0);
+        assert_eq!(group.sample, (5..25).rev().collect::<Vec<_>>());
+        group.note(&HashMap::from([
+            (5, "b".to_owned()),
+            (6, "a".to_owned()),
+            (4, "c".to_owned()),
+        ]));
+        assert_eq!(group.types(), "a, b (newest 20)");
+        group.note(&HashMap::new());
+        assert_eq!(group.types(), "", "their events are gone");
     }
 
     #[test]

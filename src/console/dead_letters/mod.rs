@@ -14,7 +14,7 @@ use super::{
     row::Timestamp,
     view::{
         marks::{self, Breaks, Run},
-        number, short,
+        number, short, state,
     },
 };
 use crate::store::catalog::{functions, views};
@@ -24,6 +24,7 @@ use axum::response::Response;
 use filters::Filters;
 use groups::{Group, GroupRow};
 use serde::Deserialize;
+use std::collections::HashMap;
 
 /// Rows of a page.
 const PAGE: usize = 50;
@@ -164,6 +165,8 @@ pub(super) async fn page(request: PageRequest) -> Result<Response, PageError> {
         discard_all: may(&functions::DISCARD_ALL),
         sees_errors: may(&functions::RETRY_ALL),
     };
+    let mut groups = groups::of(&group_rows, &filters);
+    note_types(&mut visit, &mut groups).await?;
     let frame = Frame::of(&request, &mut visit, "/dead", "Dead letters").await?;
     visit.finish().await?;
     let has_more = rows.len() > PAGE;
@@ -181,7 +184,7 @@ pub(super) async fn page(request: PageRequest) -> Result<Response, PageError> {
         matching: group_rows.len() as i64,
         is_part,
         stopped,
-        groups: groups::of(&group_rows, &filters),
+        groups,
         first: match cursor {
             Some(_) => filters.address().href(),
             None => String::new(),
@@ -247,6 +250,32 @@ async fn read(
         is_part,
         stopped_at,
     })
+}
+
+/// Reads the types of the samples of the groups that are shown.
+async fn note_types(visit: &mut AsVisitor, groups: &mut [Group]) -> Result<(), VisitError> {
+    #[derive(Deserialize)]
+    struct TypeRow {
+        delivery_id: i64,
+        r#type: Option<String>,
+    }
+    let count = groups.len().min(groups::SHOWN);
+    let shown = &mut groups[..count];
+    if shown.is_empty() {
+        return Ok(());
+    }
+    let ids = shown.iter().flat_map(|group| group.sample.iter().copied());
+    let query = ViewQuery::of(&views::DEAD_LETTERS)
+        .columns(&["delivery_id", "type"])
+        .numbers("delivery_id", ids)
+        .order(ORDER);
+    let rows: Vec<TypeRow> = visit.rows(query).await?;
+    let types: HashMap<_, _> = rows
+        .into_iter()
+        .filter_map(|row| Some((row.delivery_id, row.r#type?)))
+        .collect();
+    shown.iter_mut().for_each(|group| group.note(&types));
+    Ok(())
 }
 
 const ORDER: &str = "died_at DESC, delivery_id DESC";

@@ -133,14 +133,7 @@ impl Outcome<'_> {
     }
 
     fn death(&self) -> String {
-        match self.dead_because.unwrap_or_default() {
-            "attempts_exhausted" => "no attempt left",
-            "rejected" => "the handler rejected it for good",
-            "lost" => "its worker disappeared five times",
-            "event_missing" => "the event was missing",
-            other => other,
-        }
-        .to_owned()
+        state::death(self.dead_because.unwrap_or_default()).to_owned()
     }
 
     fn failure(&self) -> String {

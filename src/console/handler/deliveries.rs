@@ -142,10 +142,11 @@ pub(super) async fn read(
     request: &PageRequest,
     frame: &mut Frame,
     handler: &str,
+    first_tab: &'static str,
 ) -> Result<Deliveries, PageError> {
     let state = (request.parameter("state"))
         .and_then(|state| STATES.into_iter().find(|known| *known == state))
-        .unwrap_or(STATES[0]);
+        .unwrap_or(first_tab);
     let (window, interval) = (request.parameter("window"))
         .and_then(|window| WINDOWS.into_iter().find(|(known, _)| *known == window))
         .unwrap_or(WINDOWS[0]);

@@ -20,7 +20,7 @@ use crate::store::{AsVisitor, SqlArg, ViewQuery, Work};
 use askama::Template;
 use axum::{extract::Path, response::Response};
 use deliveries::Deliveries;
-use rows::{Failure, HealthRow, PendingCounts, Process, Worker};
+use rows::{Durations, Failure, HealthRow, PendingCounts, Process, Worker};
 
 #[derive(Template)]
 #[template(path = "handler.html")]
@@ -28,6 +28,8 @@ struct HandlerPage {
     frame: Frame,
     health: HealthRow,
     pending: PendingCounts,
+    /// Those of the last hour, if there was an attempt.
+    durations: Option<Durations>,
     /// What to do about its state.
     advice: &'static str,
     failures: Vec<Failure>,
@@ -156,6 +158,13 @@ pub(super) async fn page(
                 .is("handler", handler()),
         )
         .await?;
+    let durations: Vec<Durations> = visit
+        .rows(
+            ViewQuery::of(&views::DURATIONS)
+                .columns(&Durations::COLUMNS)
+                .is("handler", handler()),
+        )
+        .await?;
     let failures = visit
         .rows(
             ViewQuery::of(&views::FAILURES)
@@ -184,7 +193,12 @@ pub(super) async fn page(
         .await?
         .refreshed(5);
     visit.finish().await?;
-    let deliveries = deliveries::read(&request, &mut frame, &name).await?;
+    // The tab that has something, unless one is chosen.
+    let first_tab = match (health.ready, health.dead_letters) {
+        (0, 1..) => "dead",
+        _ => "ready",
+    };
+    let deliveries = deliveries::read(&request, &mut frame, &name, first_tab).await?;
     let is_configured = processes.iter().any(|process| process.alive);
     written(&HandlerPage {
         advice: advice::of(
@@ -196,6 +210,7 @@ pub(super) async fn page(
         frame,
         health,
         pending: pending.into_iter().next().unwrap_or_default(),
+        durations: durations.into_iter().next(),
         failures,
         deliveries,
         workers,

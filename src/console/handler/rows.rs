@@ -6,7 +6,7 @@ use super::super::{
     row::{Span, Timestamp},
     view::{
         marks::{self, Breaks, Run},
-        number,
+        number, short,
     },
 };
 use super::COUNTED;
@@ -48,6 +48,7 @@ pub(super) struct HealthRow {
     pub(super) handler: String,
     pub(super) kind: String,
     pub(super) state: String,
+    #[serde(deserialize_with = "crate::console::row::brief")]
     pub(super) why: Option<String>,
     pub(super) delivered_last_hour: i64,
     pub(super) failed_last_hour: i64,
@@ -132,6 +133,8 @@ pub(super) struct Failure {
     pub(super) last_at: Timestamp,
     pub(super) sample_event_id: String,
     pub(super) sample_error: Option<String>,
+    /// Those of the newest failed attempts.
+    types: Vec<String>,
 }
 
 impl Failure {
@@ -149,6 +152,41 @@ impl Failure {
     pub(super) fn event(&self) -> String {
         Address::event(&self.sample_event_id).href()
     }
+
+    pub(super) fn types(&self) -> String {
+        short::listed(&self.types, 2, "type")
+    }
+}
+
+/// A row of `hookfast.durations`.
+#[derive(Deserialize)]
+pub(super) struct Durations {
+    pub(super) attempts_last_hour: i64,
+    median_ms_last_hour: Option<i64>,
+    p95_ms_last_hour: Option<i64>,
+}
+
+impl Durations {
+    pub(super) const COLUMNS: [&str; 3] = [
+        "attempts_last_hour",
+        "median_ms_last_hour",
+        "p95_ms_last_hour",
+    ];
+
+    /// They are rounded up to 1, 2 or 5 times a power of ten.
+    pub(super) fn median(&self) -> String {
+        up_to_ms(self.median_ms_last_hour)
+    }
+
+    pub(super) fn p95(&self) -> String {
+        up_to_ms(self.p95_ms_last_hour)
+    }
+}
+
+fn up_to_ms(bound: Option<i64>) -> String {
+    bound.map_or_else(String::new, |ms| {
+        format!("up to {} ms", number::grouped(ms))
+    })
 }
 
 /// A row of `hookfast.workers`.

@@ -56,13 +56,8 @@ struct StatusRow {
 }
 
 impl StatusRow {
-    /// The message without what is for `psql`: the name of the view that has the rows.
-    fn brief(&self) -> &str {
-        let (brief, _) = self
-            .message
-            .split_once(": see hookfast.")
-            .unwrap_or((&self.message, ""));
-        brief
+    fn brief(&self) -> String {
+        short::brief(&self.message)
     }
 
     /// The page that shows it.
@@ -95,6 +90,8 @@ struct Failure {
     last_at: Timestamp,
     sample_event_id: String,
     sample_error: Option<String>,
+    /// Those of the newest failed attempts.
+    types: Vec<String>,
 }
 
 /// A row of `hookfast.unrouted`.
@@ -165,6 +162,10 @@ impl Failure {
 
     fn address(&self) -> String {
         Address::event(&self.sample_event_id).href()
+    }
+
+    fn types(&self) -> String {
+        short::listed(&self.types, 2, "type")
     }
 }
 

@@ -17,6 +17,17 @@ pub(crate) fn kind(state: &str) -> &'static str {
     }
 }
 
+/// Why a delivery died, in words.
+pub(crate) fn death(reason: &str) -> &str {
+    match reason {
+        "attempts_exhausted" => "no attempt left",
+        "rejected" => "the handler rejected it for good",
+        "lost" => "its worker disappeared five times",
+        "event_missing" => "the event was missing",
+        other => other,
+    }
+}
+
 /// The same shapes as text, for titles of pages, which have neither shapes nor colours.
 pub(crate) fn glyph(kind: &str) -> &'static str {
     match kind {

@@ -223,6 +223,7 @@ pub const FAILURES: View = View {
         column("last_at", "timestamp with time zone"),
         column("sample_event_id", "uuid"),
         column("sample_error", "text"),
+        column("types", "text[]"),
     ],
 };
 

@@ -23,6 +23,13 @@ async fn groups_filter_the_rows_and_the_acts() {
         assert!(all.contains(expected), "{expected}");
     }
     assert!(!all.contains("<b>out of"), "escaped");
+    assert_eq!(
+        all.matches("airalo.order.completed (newest 20)").count(),
+        2,
+        "two groups of more than 20 name the type of their newest"
+    );
+    assert!(all.contains("data-label=\"Types\">airalo.order.completed</td>"));
+    assert!(all.contains("no attempt left"), "reasons are words");
 
     for (path, count) in [
         ("/dead?handler=shop&error=status+500%3A%25", 130),

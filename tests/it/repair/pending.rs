@@ -299,4 +299,15 @@ async fn failures_are_grouped_by_kind_and_by_the_first_words_of_a_handlers_error
     let timeouts =
         "SELECT string_agg(count::text, ', ') FROM hookfast.failures WHERE error_kind = 'timeout'";
     assert_eq!(desk.text(timeouts).await, "3");
+    let types = "SELECT string_agg(array_to_string(types, '+'), ', ' ORDER BY count) FROM hookfast.failures \
+        WHERE error_kind = 'handler'";
+    let one = desk.text(types).await;
+    assert_eq!(one, "order.done, order.done");
+    // The newest failure is of another type, and an event is gone.
+    desk.execute(
+        "UPDATE hookfast_data.events SET type = 'order.failed' WHERE idempotency_key = 'e5'; \
+         DELETE FROM hookfast_data.events WHERE idempotency_key = 'e6'",
+    )
+    .await;
+    assert_eq!(desk.text(types).await, ", order.done+order.failed");
 }
