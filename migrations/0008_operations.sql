@@ -113,6 +113,7 @@ CREATE TABLE hookfast_data.processes (
     seen_at timestamptz NOT NULL DEFAULT clock_timestamp(),
     not_ready text,
     handlers text[] NOT NULL DEFAULT '{}',
+    slots integer[] NOT NULL DEFAULT '{}',
     sources text[] NOT NULL DEFAULT '{}'
 ) WITH (fillfactor = 50);
 COMMENT ON TABLE hookfast_data.processes IS
@@ -125,6 +126,8 @@ COMMENT ON COLUMN hookfast_data.processes.seen_at IS 'When it last updated its r
 COMMENT ON COLUMN hookfast_data.processes.not_ready IS 'Why it is not ready; null if it is ready';
 COMMENT ON COLUMN hookfast_data.processes.handlers IS
     'The handlers of its configuration, if it has the role worker';
+COMMENT ON COLUMN hookfast_data.processes.slots IS
+    'How many deliveries of each of these handlers it runs at a time, in the same order; null if clients run them';
 COMMENT ON COLUMN hookfast_data.processes.sources IS 'The sources of its configuration';
 
 CREATE TABLE hookfast_data.erase_hooks (

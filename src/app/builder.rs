@@ -67,6 +67,21 @@ pub(super) struct HandlerDeclaration {
     pub(super) by: Execution,
 }
 
+impl HandlerDeclaration {
+    /// How many deliveries this process runs at a time; `None` if clients run them.
+    pub(super) fn slots(&self) -> Option<i32> {
+        let policy = &self.subscription.policy;
+        let count = match &self.by {
+            Execution::InProcess(ExecutionMode::Plain(_)) => policy.concurrency.max(1),
+            Execution::InProcess(ExecutionMode::InTransaction(_)) | Execution::SqlFunction(_) => {
+                policy.connections.count() as usize
+            }
+            Execution::Pull => return None,
+        };
+        Some(i32::try_from(count).unwrap_or(i32::MAX))
+    }
+}
+
 /// How the attempts of a handler are run.
 #[derive(Clone)]
 pub(super) enum Execution {

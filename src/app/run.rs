@@ -16,7 +16,7 @@ use crate::ingress::{
 };
 use crate::maintenance::{DATABASE, Maintenance};
 use crate::store::{
-    Database, FilterError, HandlerRegistration, MigrateError, Process, ResolveError,
+    Database, FilterError, HandlerRegistration, MigrateError, Process, ResolveError, ServedHandler,
     SourceRegistration, StoreError,
 };
 use crate::telemetry::{
@@ -173,10 +173,14 @@ impl App {
         let taken = sources.clone();
         let ingress = ingress(&mut builder, sources, intake, evidence, &shared, &stop);
 
-        let handlers = registration
+        let handlers = builder
             .handlers
             .iter()
-            .map(|handler| handler.name.to_string())
+            .filter(|_| builder.worker)
+            .map(|declared| ServedHandler {
+                name: declared.subscription.name.to_string(),
+                slots: declared.slots(),
+            })
             .collect();
         let configured = registration
             .sources

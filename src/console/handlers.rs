@@ -195,6 +195,16 @@ pub(super) fn milliseconds(duration: Option<f64>) -> String {
         .unwrap_or_default()
 }
 
+/// `12 of 16`; empty if no live process runs the handler itself.
+pub(super) fn busy(busy: Option<i64>, slots: Option<i64>) -> String {
+    match (busy, slots) {
+        (Some(busy), Some(slots)) => {
+            format!("{} of {}", number::grouped(busy), number::grouped(slots))
+        }
+        _ => String::new(),
+    }
+}
+
 pub(super) fn rate(per_minute: f64) -> String {
     match per_minute {
         0.0 => String::new(),

@@ -79,7 +79,7 @@ pub use notify::{Channel, Listener, WakeUp};
 pub use operator::{OperatorConnection, OperatorError};
 pub use order::wake_keys;
 pub use partitions::ensure_partitions;
-pub use process::Process;
+pub use process::{Process, ServedHandler};
 pub use public_query::{FunctionCall, SqlArg, ViewQuery};
 pub use quarantine::{EvidenceBody, EvidenceBound, NewEvidence};
 pub use registry::{

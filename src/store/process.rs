@@ -8,11 +8,11 @@ use sqlx::PgPool;
 /// its start. Of several processes with the same source, one records once a minute that the source
 /// is configured.
 const ALIVE: &str = "WITH alive AS ( \
-        INSERT INTO hookfast_data.processes AS p (owner, roles, version, not_ready, handlers, sources) \
-        VALUES ($1, $2, $3, $4, $5, $6) \
+        INSERT INTO hookfast_data.processes AS p (owner, roles, version, not_ready, handlers, sources, slots) \
+        VALUES ($1, $2, $3, $4, $5, $6, $7) \
         ON CONFLICT (owner) DO UPDATE SET roles = excluded.roles, version = excluded.version, \
             seen_at = clock_timestamp(), not_ready = excluded.not_ready, handlers = excluded.handlers, \
-            sources = excluded.sources \
+            sources = excluded.sources, slots = excluded.slots \
     ), \
     stale AS ( \
         SELECT s.id FROM hookfast_data.sources s \
@@ -33,9 +33,18 @@ pub struct Process {
     /// The roles of the process: `ingress`, `worker` or both.
     pub roles: Vec<&'static str>,
     /// The handlers of its configuration, if it has the role `worker`.
-    pub handlers: Vec<String>,
+    pub handlers: Vec<ServedHandler>,
     /// The sources of its configuration.
     pub sources: Vec<String>,
+}
+
+/// A handler of a process.
+#[derive(Clone, Debug)]
+pub struct ServedHandler {
+    /// Its name.
+    pub name: String,
+    /// How many of its deliveries the process runs at a time; `None` if clients run them.
+    pub slots: Option<i32>,
 }
 
 impl Process {
@@ -49,13 +58,19 @@ impl Process {
         pool: &PgPool,
         not_ready: Option<&str>,
     ) -> Result<Vec<String>, StoreError> {
+        let (names, slots): (Vec<_>, Vec<_>) = self
+            .handlers
+            .iter()
+            .map(|handler| (handler.name.as_str(), handler.slots))
+            .unzip();
         let alive = sqlx::query_scalar(ALIVE)
             .bind(&self.owner)
             .bind(&self.roles)
             .bind(env!("CARGO_PKG_VERSION"))
             .bind(not_ready)
-            .bind(&self.handlers)
-            .bind(&self.sources);
+            .bind(names)
+            .bind(&self.sources)
+            .bind(slots);
         within(
             POOLED,
             "record the heartbeat of a process",

@@ -8,6 +8,7 @@ SELECT
     p.seen_at > statement_timestamp() - interval '20 seconds' AS alive,
     p.not_ready,
     p.handlers,
+    p.slots,
     p.sources
 FROM hookfast_data.processes p WHERE p.seen_at > statement_timestamp() - interval '1 day';
 COMMENT ON VIEW hookfast.processes IS

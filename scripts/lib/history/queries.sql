@@ -98,3 +98,12 @@ SELECT * FROM hookfast.alerts ORDER BY event_id DESC LIMIT 50
 
 -- audit log | 100
 SELECT * FROM hookfast.audit_log ORDER BY log_id DESC LIMIT 50
+
+-- pending counts | 20000
+SELECT * FROM hookfast.pending_counts
+
+-- busy slots | 700
+SELECT handler, slots, busy FROM hookfast.pending_counts
+
+-- pending deliveries of a handler | 120
+SELECT * FROM hookfast.pending_deliveries WHERE handler_id = hookfast.handler_id('crm') ORDER BY delivery_id LIMIT 50

@@ -2,7 +2,7 @@
 
 use super::super::{
     address::Address,
-    handlers::{milliseconds, rate, up_to},
+    handlers::{busy, milliseconds, rate, up_to},
     row::{Span, Timestamp},
     view::{
         marks::{self, Breaks, Run},
@@ -21,12 +21,16 @@ pub(super) struct PendingCounts {
     pub(super) due_in_5_minutes: i64,
     pub(super) due_in_30_minutes: i64,
     pub(super) due_in_120_minutes: i64,
+    pub(super) slots: Option<i64>,
+    pub(super) busy: Option<i64>,
 }
 
 impl PendingCounts {
-    pub(super) const COLUMNS: [&str; 6] = [
+    pub(super) const COLUMNS: [&str; 8] = [
         "running",
         "waiting",
+        "slots",
+        "busy",
         "later",
         "due_in_5_minutes",
         "due_in_30_minutes",
@@ -35,6 +39,11 @@ impl PendingCounts {
 
     pub(super) fn running(&self) -> String {
         number::capped(self.running, COUNTED - 1)
+    }
+
+    /// `12 of 16`
+    pub(super) fn busy(&self) -> String {
+        busy(self.busy, self.slots)
     }
 
     pub(super) fn waiting(&self) -> String {

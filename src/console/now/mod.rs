@@ -6,6 +6,7 @@ use self::headline::Headline;
 use super::{
     address::Address,
     frame::{Frame, minute_address},
+    handlers::busy,
     page::written,
     problem::PageError,
     request::PageRequest,
@@ -29,6 +30,7 @@ struct NowPage {
     strip: Strip,
     areas: [Area; 3],
     handlers: Vec<HandlerRow>,
+    slots: Vec<Slots>,
     sources: Vec<SourceRow>,
     failures: Vec<Failure>,
     unrouted: Vec<Unrouted>,
@@ -80,6 +82,14 @@ fn conflicts(source: &str) -> Address {
         .with("conflicts", "only")
 }
 
+/// A row of `hookfast.pending_counts`.
+#[derive(Deserialize)]
+struct Slots {
+    handler: String,
+    slots: Option<i64>,
+    busy: Option<i64>,
+}
+
 /// A row of `hookfast.failures`.
 #[derive(Deserialize)]
 struct Failure {
@@ -116,6 +126,15 @@ struct Change {
 struct SetupStep {
     text: &'static str,
     is_done: bool,
+}
+
+impl NowPage {
+    /// How many of its slots are busy: `12 of 16`.
+    fn busy(&self, handler: &HandlerRow) -> String {
+        let of = |row: &&Slots| row.handler == handler.handler;
+        let found = self.slots.iter().find(of);
+        found.map_or_else(String::new, |row| busy(row.busy, row.slots))
+    }
 }
 
 impl HandlerRow {
@@ -191,6 +210,8 @@ impl Change {
 pub(super) async fn now(request: PageRequest) -> Result<Response, PageError> {
     let mut visit = request.visit(Work::Page).await?;
     let status: Vec<StatusRow> = visit.call(FunctionCall::of(&functions::STATUS)).await?;
+    let slots = ViewQuery::of(&views::PENDING_COUNTS).columns(&["handler", "slots", "busy"]);
+    let slots = visit.rows(slots).await?;
     let failures = visit.rows(failures()).await?;
     let unrouted = visit.rows(ViewQuery::of(&views::UNROUTED)).await?;
     let changes: Vec<Change> = visit.rows(changes()).await?;
@@ -207,6 +228,7 @@ pub(super) async fn now(request: PageRequest) -> Result<Response, PageError> {
         strip: Strip::full(&summary.minutes, minute_address),
         areas: areas(&status, &summary.handler_rows, &summary.source_rows),
         handlers: summary.handler_rows.clone(),
+        slots,
         sources: summary
             .source_rows
             .iter()

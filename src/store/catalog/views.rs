@@ -282,6 +282,8 @@ pub const PENDING_COUNTS: View = View {
         column("due_in_5_minutes", "bigint"),
         column("due_in_30_minutes", "bigint"),
         column("due_in_120_minutes", "bigint"),
+        column("slots", "bigint"),
+        column("busy", "bigint"),
     ],
 };
 
@@ -319,6 +321,7 @@ pub const PROCESSES: View = View {
         column("alive", "boolean"),
         column("not_ready", "text"),
         column("handlers", "text[]"),
+        column("slots", "integer[]"),
         column("sources", "text[]"),
     ],
 };

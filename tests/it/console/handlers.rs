@@ -52,6 +52,48 @@ async fn handlers_have_their_state_and_the_acts_that_the_visitor_may_do() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn busy_slots_are_those_of_live_processes() {
+    let site = Site::new().await;
+    run(
+        &site,
+        "SELECT order_arrived(n) FROM generate_series(1, 30) n; \
+         SELECT pending(n) FROM generate_series(1, 30) n; \
+         UPDATE hookfast_data.outbox SET lease_id = 7 WHERE id <= 1012; \
+         INSERT INTO hookfast_data.processes (owner, roles, version, seen_at, handlers, slots) VALUES \
+             ('one', '{worker}', '0', now(), '{crm,shop}', '{NULL,16}'), \
+             ('two', '{worker}', '0', now(), '{shop}', '{4}'), \
+             ('gone', '{worker}', '0', now() - interval '1 minute', '{shop}', '{100}')"
+            .to_owned(),
+    )
+    .await;
+    let operator = site.visitor("mira", &site.operator).await;
+    assert!(
+        page(&operator, "/")
+            .await
+            .contains("data-label=\"Slots busy\">12 of 20</td>")
+    );
+    assert!(
+        page(&operator, "/handlers/shop")
+            .await
+            .contains("12 of 20 slots are busy")
+    );
+    // A worker holds more than it runs, so that the next delivery is there when one ends.
+    let more = "UPDATE hookfast_data.outbox SET lease_id = 7 WHERE id <= 1025";
+    run(&site, more.to_owned()).await;
+    assert!(
+        page(&operator, "/handlers/shop")
+            .await
+            .contains("20 of 20 slots are busy")
+    );
+    assert!(
+        !page(&operator, "/handlers/crm")
+            .await
+            .contains("slots are busy"),
+        "clients run it"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn deliveries_are_paged_once_each_in_every_state() {
     let site = Site::new().await;
     run(

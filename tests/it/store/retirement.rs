@@ -5,7 +5,7 @@ use super::{Store, registration, verdicts};
 use crate::support::wait_until;
 use hookfast::internals::domain::Origin::Webhook;
 use hookfast::internals::store::{
-    Process, Role, discard_retired, register_handlers, unconfigured_handlers,
+    Process, Role, ServedHandler, discard_retired, register_handlers, unconfigured_handlers,
 };
 
 const RETIRE: &str = "SELECT hookfast.retire_handler('shop', 'renamed', at_most => 100)";
@@ -18,7 +18,10 @@ fn process() -> Process {
     Process {
         owner: "host:1".to_owned(),
         roles: vec!["worker"],
-        handlers: vec!["shop".to_owned()],
+        handlers: vec![ServedHandler {
+            name: "shop".to_owned(),
+            slots: Some(16),
+        }],
         sources: Vec::new(),
     }
 }
