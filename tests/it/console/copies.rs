@@ -93,7 +93,7 @@ async fn store(site: &Site, number: usize, hostile: &str, body: &[u8]) -> String
 /// Answers one request with 200, and returns it.
 async fn receive(listener: &TcpListener) -> (String, Vec<u8>) {
     let (mut stream, _) = listener.accept().await.expect("curl");
-    let (mut got, mut chunk) = (Vec::new(), [0; 65_536]);
+    let (mut got, mut chunk) = (Vec::new(), vec![0; 65_536]);
     loop {
         let ends = got.windows(4).position(|four| four == b"\r\n\r\n");
         if let Some(end) = ends {

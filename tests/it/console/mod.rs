@@ -18,6 +18,7 @@ mod proxy;
 mod psql;
 mod requested_by;
 mod sources;
+mod statements;
 mod tickets;
 
 use crate::operate::HELPERS;

@@ -12,6 +12,7 @@ const RECORD: char = '\x1e';
 const END: &str = "end of the statement";
 
 /// A person in psql, with the role of a session.
+#[derive(Clone, Copy)]
 pub(super) struct Psql<'a> {
     pub(super) site: &'a Site,
     pub(super) person: &'a str,
@@ -47,7 +48,7 @@ impl Psql<'_> {
             .arg(self.site.url_of(self.person))
             .env(
                 "PGOPTIONS",
-                format!("-c role={} {}", self.role, self.settings),
+                format!("-c jit=off -c role={} {}", self.role, self.settings),
             )
             .env("PGCLIENTENCODING", "UTF8")
             .stdin(Stdio::piped())
