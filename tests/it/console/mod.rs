@@ -4,6 +4,7 @@ mod access;
 mod acts;
 mod alerts;
 mod checked;
+mod comparison;
 mod copies;
 mod crawl;
 mod dead_letters;
