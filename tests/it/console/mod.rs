@@ -11,6 +11,7 @@ mod dead_letters;
 mod events;
 mod guard;
 mod handlers;
+mod lists;
 mod login;
 mod matrix;
 mod orders;
