@@ -9,6 +9,7 @@ use super::{
     row::Timestamp,
     view::{
         marks::{self, Breaks, Run},
+        number,
         runbook::{self, Block, Names, Part},
         short, state,
     },
@@ -24,6 +25,9 @@ use uuid::Uuid;
 
 /// Each has its section of the runbook, so they are few.
 const PAGE: usize = 20;
+
+/// Newer alerts are counted up to this number.
+const NEWER: u32 = 100;
 
 /// Alerts that a page reads to find those of a tab.
 const SCAN: u32 = 5_000;
@@ -66,6 +70,8 @@ struct AlertsPage {
     may_unmute: bool,
     tabs: Vec<Choice>,
     windows: Vec<Choice>,
+    /// `12 newer`, on a page behind a cursor.
+    newer: String,
     first: String,
     next: String,
     /// The address of the alerts behind those that were read, if there may be more.
@@ -258,6 +264,16 @@ pub(super) async fn page(request: PageRequest) -> Result<Response, PageError> {
         }
         false => None,
     };
+    let newer: Vec<IdRow> = match cursor {
+        Some(last) => {
+            let newer = ViewQuery::of(&views::ALERTS)
+                .ids_from("event_id", interval.map(SqlArg::ago))
+                .from("event_id", Some(SqlArg::id(last)));
+            let ids = of_tab(newer, tab).columns(&["event_id"]).limit(NEWER + 1);
+            visit.rows(ids).await?
+        }
+        None => Vec::new(),
+    };
     let (may_mute, may_unmute) = (
         visit.visitor.may(&functions::MUTE_ALERT),
         visit.visitor.may(&functions::UNMUTE_ALERT),
@@ -299,6 +315,7 @@ pub(super) async fn page(request: PageRequest) -> Result<Response, PageError> {
                 current: choice == window,
             })
             .collect(),
+        newer: number::newer(newer.len(), NEWER),
         first: match cursor {
             Some(_) => address(tab, window).href(),
             None => String::new(),
@@ -342,6 +359,7 @@ pub(super) async fn one(
         may_unmute,
         tabs: Vec::new(),
         windows: Vec::new(),
+        newer: String::new(),
         first: String::new(),
         next: String::new(),
         stopped: None,

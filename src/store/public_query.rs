@@ -314,7 +314,7 @@ impl ViewQuery {
             self.names.push(("handler", bind.value.clone()));
         }
         self.and("handler_id", handler, |place| {
-            format!("v.handler_id = hookfast.handler_id{place}")
+            format!("v.handler_id = hookfast.handler_id({place})")
         })
     }
 

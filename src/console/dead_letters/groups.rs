@@ -49,6 +49,11 @@ pub(super) fn after<'a>(rows: &'a [GroupRow], cursor: Option<&str>) -> Option<&'
     rows.get(at..).filter(|rest| !rest.is_empty())
 }
 
+/// How many rows are newer than the page behind a cursor.
+pub(super) fn newer(rows: &[GroupRow], cursor: Option<&str>) -> usize {
+    rows.len() - after(rows, cursor).map_or(0, <[_]>::len)
+}
+
 /// Dead letters of one handler, that died of one reason and one kind of error.
 pub(super) struct Group {
     pub(super) handler: String,

@@ -44,6 +44,8 @@ struct DeadLettersPage {
     is_part: bool,
     /// The address of the rows behind those that were searched, if there may be more.
     stopped: Option<String>,
+    /// `12 newer`, on a page behind a cursor.
+    newer: String,
     first: String,
     next: String,
     may: May,
@@ -185,6 +187,7 @@ pub(super) async fn page(request: PageRequest) -> Result<Response, PageError> {
         is_part,
         stopped,
         groups,
+        newer: number::newer(groups::newer(&group_rows, cursor.as_deref()), COUNTED),
         first: match cursor {
             Some(_) => filters.address().href(),
             None => String::new(),

@@ -120,6 +120,19 @@ impl Visible {
         }
     }
 
+    /// What is compared with the body of another event.
+    pub(super) fn comparable(&self) -> Option<&[u8]> {
+        match self {
+            Self::Exact(bytes) => Some(bytes),
+            Self::Masked(text) => Some(text.as_bytes()),
+            Self::Hidden | Self::Erased => None,
+        }
+    }
+
+    pub(super) fn is_masked(&self) -> bool {
+        matches!(self, Self::Masked(_))
+    }
+
     pub(super) fn payload(&self, shape: Shape) -> Option<Payload<'_>> {
         match (self, shape) {
             (Self::Exact(bytes), _) => {

@@ -2,6 +2,7 @@
 
 mod body;
 mod branches;
+mod comparison;
 mod headline;
 mod path;
 mod rows;
@@ -29,6 +30,7 @@ use axum::{
 };
 use body::{Command, Header, Tab, TabLink, Visible};
 use branches::Rights;
+use comparison::Comparison;
 use rows::{Attempt, Delivery, EventDetails, Rows};
 use story::Line;
 use uuid::Uuid;
@@ -51,6 +53,7 @@ struct EventPage<'a> {
     note: &'static str,
     payload: Option<Payload<'a>>,
     visible: &'a Visible,
+    comparison: Option<Comparison<'a>>,
     headers: Vec<Header>,
     commands: Vec<Command>,
     may: May,
@@ -85,6 +88,11 @@ impl EventPage<'_> {
     fn key(&self) -> Option<Vec<Run<'static>>> {
         let key = self.rows.event.idempotency_key.as_ref()?;
         Some(event_row::shown(key, 500))
+    }
+
+    /// The page that compares the payload with that of another event.
+    fn compared_with(&self, other: &str) -> String {
+        comparison::address(&self.event().event_id, other)
     }
 
     fn marked(&self, text: &str) -> Vec<Run<'static>> {
@@ -166,6 +174,7 @@ pub(super) async fn page(
     let Some(rows) = rows::read(&mut visit, id).await? else {
         return Err(missing(id));
     };
+    let other = comparison::read(&request, &mut visit).await?;
     let mut frame = Frame::of(&request, &mut visit, "/events", rows.event.r#type.clone()).await?;
     let visitor = visit.visitor.clone();
     visit.finish().await?;
@@ -200,6 +209,7 @@ pub(super) async fn page(
         note,
         payload,
         visible: &visible,
+        comparison: (other.as_ref()).map(|other| comparison::compare(&rows.event, &visible, other)),
         headers: body::headers(&rows.event),
         commands: body::commands(&rows.event, &visible),
         may: May {

@@ -17,6 +17,10 @@ pub(super) enum Cursor {
     LowData(i64, [String; 3]),
 }
 
+const WAITING: &str = "v.placed_at, v.source, v.description, coalesce(v.request_id, '')";
+const RESULT: &str = "v.received_at, v.event_id";
+const LOW_DATA: &str = "v.received_at, v.source, v.iccid, v.package";
+
 /// Where an order is in the list of all: by time, and at one time the results before the others.
 pub(super) fn position(order: &OrderRow) -> (i64, bool, &str) {
     let at = order.received_at.or(order.placed_at);
@@ -83,10 +87,7 @@ impl Cursor {
     /// The orders without a result that follow.
     pub(super) fn waiting(&self, query: ViewQuery) -> ViewQuery {
         match self {
-            Self::Waiting(at, rest) => query.key_below(
-                "v.placed_at, v.source, v.description, coalesce(v.request_id, '')",
-                Some(key(*at, rest)),
-            ),
+            Self::Waiting(at, rest) => query.key_below(WAITING, Some(key(*at, rest))),
             Self::Result(at, _) => query.below("placed_at", Some(at_micros(at.saturating_add(1)))),
             Self::Start | Self::LowData(..) => query,
         }
@@ -103,22 +104,47 @@ impl Cursor {
     /// The orders with a result that follow.
     pub(super) fn results(&self, query: ViewQuery) -> ViewQuery {
         match self {
-            Self::Result(at, event_id) => query.key_below(
-                "v.received_at, v.event_id",
-                Some(vec![at_micros(*at), SqlArg::id(event_id)]),
-            ),
+            Self::Result(at, event_id) => {
+                query.key_below(RESULT, Some(vec![at_micros(*at), SqlArg::id(event_id)]))
+            }
             Self::Waiting(at, _) => query.below("received_at", Some(at_micros(*at))),
             Self::Start | Self::LowData(..) => query,
+        }
+    }
+
+    /// The orders without a result before this one.
+    pub(super) fn newer_waiting(&self, query: ViewQuery) -> ViewQuery {
+        match self {
+            Self::Waiting(at, rest) => query.key_above(WAITING, Some(key(*at, rest))),
+            Self::Result(at, _) => query.above("placed_at", Some(at_micros(*at))),
+            Self::Start | Self::LowData(..) => query,
+        }
+    }
+
+    /// The orders with a result before this one.
+    pub(super) fn newer_results(&self, query: ViewQuery) -> ViewQuery {
+        match self {
+            Self::Result(at, event_id) => {
+                let key = vec![at_micros(*at), SqlArg::id(event_id)];
+                query.key_above(RESULT, Some(key))
+            }
+            Self::Waiting(at, _) => query.from("received_at", Some(at_micros(*at))),
+            Self::Start | Self::LowData(..) => query,
+        }
+    }
+
+    /// The notifications before this one.
+    pub(super) fn newer_low_data(&self, query: ViewQuery) -> ViewQuery {
+        match self {
+            Self::LowData(at, rest) => query.key_above(LOW_DATA, Some(key(*at, rest))),
+            _ => query,
         }
     }
 
     /// The notifications that follow.
     pub(super) fn low_data(&self, query: ViewQuery) -> ViewQuery {
         match self {
-            Self::LowData(at, rest) => query.key_below(
-                "v.received_at, v.source, v.iccid, v.package",
-                Some(key(*at, rest)),
-            ),
+            Self::LowData(at, rest) => query.key_below(LOW_DATA, Some(key(*at, rest))),
             _ => query,
         }
     }

@@ -30,13 +30,15 @@ use askama::Template;
 use axum::response::Response;
 use cursor::Cursor;
 use row::{COLUMNS, OrderRow};
-use serde::Deserialize;
+use serde::{Deserialize, de::IgnoredAny};
 use serde_json::value::RawValue;
 
 /// The rows of a page.
 const ROWS: usize = 50;
 /// One more is read, to know whether there are more.
 const READ: u32 = 51;
+/// Newer rows are counted up to this number.
+const NEWER: u32 = 100;
 
 /// Times of the tab of all orders: the value, and the label.
 const TIMES: [(&str, &str, &str); 5] = [
@@ -61,6 +63,9 @@ struct OrdersPage {
     orders: Vec<OrderRow>,
     low_data: Vec<LowData>,
     credit: Vec<Credit>,
+    /// `12 newer`, on a page behind a cursor, and the address of the newest.
+    newer: String,
+    newest: String,
     older: String,
     has_source: bool,
 }
@@ -167,6 +172,10 @@ pub(super) async fn page(request: PageRequest) -> Result<Response, PageError> {
         "all" => orders = all(&mut visit, within, &cursor).await?,
         _ => orders = visit.rows(attention(&cursor)).await?,
     }
+    let newer = match top(&cursor, &orders, &low_data) {
+        Some(top) => newer(&mut visit, tab, within, &q, &top).await?,
+        None => 0,
+    };
     let health: Vec<Health> = visit.rows(ViewQuery::of(&views::ORDER_HEALTH)).await?;
     let mut frame = Frame::of(&request, &mut visit, "/orders", "Orders").await?;
     // Other lists do not move under the finger.
@@ -185,6 +194,7 @@ pub(super) async fn page(request: PageRequest) -> Result<Response, PageError> {
         .with("state", tab)
         .with("q", &q)
         .with("within", if tab == "all" { within } else { "" });
+    let newest = here.href();
     let older = match (more, last) {
         (Some(()), Some(last)) if q.is_empty() || tab == "low_data" => {
             here.with("cursor", last.text()).href()
@@ -212,6 +222,8 @@ pub(super) async fn page(request: PageRequest) -> Result<Response, PageError> {
         orders,
         low_data,
         credit,
+        newer: number::newer(newer, NEWER),
+        newest,
         older,
         frame,
     })
@@ -306,24 +318,67 @@ fn double(cursor: &Cursor) -> ViewQuery {
     cursor.results(results().holds("possible_double_purchase"))
 }
 
-async fn all(
+/// The first row of a page that is not the first.
+fn top(cursor: &Cursor, orders: &[OrderRow], low_data: &[LowData]) -> Option<Cursor> {
+    match (cursor, orders.first(), low_data.first()) {
+        (Cursor::Start, ..) => None,
+        (_, Some(order), _) => Cursor::after(order),
+        (_, None, low) => low.map(Cursor::after_low_data),
+    }
+}
+
+/// How many rows are newer than the first of a page, at most one more than are counted.
+async fn newer(
     visit: &mut AsVisitor,
+    tab: &str,
     within: &str,
-    cursor: &Cursor,
-) -> Result<Vec<OrderRow>, PageError> {
-    let since = || match within {
+    q: &str,
+    top: &Cursor,
+) -> Result<usize, PageError> {
+    let newest = || results().newest_results(SqlArg::time("infinity"), NEWER + 1);
+    let queries = match tab {
+        "low_data" => vec![top.newer_low_data(low_data_query(q, &Cursor::Start))],
+        // A search has one page.
+        _ if !q.is_empty() => Vec::new(),
+        "double" => vec![top.newer_results(double(&Cursor::Start))],
+        "all" => vec![
+            top.newer_waiting(waiting().from("placed_at", since(within))),
+            top.newer_results(newest().from("received_at", since(within))),
+        ],
+        "overdue" => vec![top.newer_waiting(attention(&Cursor::Start))],
+        _ => Vec::new(),
+    };
+    let mut newer = 0;
+    for query in queries {
+        let counted = query.columns(&["source"]).limit(NEWER + 1);
+        let rows: Vec<IgnoredAny> = visit.rows(counted).await?;
+        newer += rows.len();
+    }
+    Ok(newer)
+}
+
+/// When the time of the tab of all orders begins.
+fn since(within: &str) -> Option<SqlArg> {
+    match within {
         "1h" => Some(SqlArg::ago("1 hour")),
         "24h" => Some(SqlArg::ago("24 hours")),
         "7d" => Some(SqlArg::ago("7 days")),
         "30d" => Some(SqlArg::ago("30 days")),
         _ => None,
-    };
+    }
+}
+
+async fn all(
+    visit: &mut AsVisitor,
+    within: &str,
+    cursor: &Cursor,
+) -> Result<Vec<OrderRow>, PageError> {
     let mut orders: Vec<OrderRow> = visit
-        .rows(cursor.waiting(waiting().from("placed_at", since())))
+        .rows(cursor.waiting(waiting().from("placed_at", since(within))))
         .await?;
     let newest = results().newest_results(cursor.before(), READ);
     let more: Vec<OrderRow> = visit
-        .rows(cursor.results(newest.from("received_at", since())))
+        .rows(cursor.results(newest.from("received_at", since(within))))
         .await?;
     orders.extend(more);
     // Stable: rows of one time keep the order in which they were read.

@@ -23,10 +23,12 @@ use axum::{
     extract::{Path, rejection::PathRejection},
     response::Response,
 };
-use serde::Deserialize;
+use serde::{Deserialize, de::IgnoredAny};
 
 const ROWS: usize = 50;
 const READ: u32 = 51;
+/// Newer requests are counted up to this number.
+const NEWER: u32 = 100;
 
 #[derive(Template)]
 #[template(path = "source.html")]
@@ -44,6 +46,8 @@ struct SourcePage {
     /// The reason that the rows are filtered by.
     reason: String,
     rows: Vec<Quarantined>,
+    /// `12 newer`, on a page behind a cursor.
+    newer: String,
     older: String,
     reverify: String,
     discard: String,
@@ -192,6 +196,10 @@ pub(in super::super) async fn page(
     let counts: Vec<CountRow> = visit.rows(counts(&name)).await?;
     let events = last_events(&mut visit, &health).await?;
     let groups: Vec<Group> = visit.rows(groups(&name)).await?;
+    let newer: Vec<IgnoredAny> = match cursor {
+        Some(last) => visit.rows(newer(&name, &reason, last)).await?,
+        None => Vec::new(),
+    };
     let mut rows: Vec<Quarantined> = visit.rows(rows(&name, &reason, cursor)).await?;
     let frame = Frame::of(&request, &mut visit, "/sources", &name)
         .await?
@@ -235,6 +243,7 @@ pub(in super::super) async fn page(
         groups,
         reason,
         rows,
+        newer: number::newer(newer.len(), NEWER),
         older,
         reverify,
         discard,
@@ -312,6 +321,14 @@ fn rows(source: &str, reason: &str, cursor: Option<i64>) -> ViewQuery {
         .is("reason", (!reason.is_empty()).then(|| SqlArg::text(reason)))
         .below("quarantine_id", cursor.map(SqlArg::number))
         .limit(READ)
+}
+
+/// Those before a page, the last of which is this one.
+fn newer(source: &str, reason: &str, last: i64) -> ViewQuery {
+    rows(source, reason, None)
+        .columns(&["quarantine_id"])
+        .from("quarantine_id", Some(SqlArg::number(last)))
+        .limit(NEWER + 1)
 }
 
 /// Rejections after the last event of a source that is `ok` by its counts: those are by the minute, and

@@ -7,13 +7,13 @@
 use super::marks::{self, Breaks, Run};
 
 /// One line: an indentation, and the tokens of one member or element.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Line<'a> {
     pub(crate) indent: String,
     pub(crate) tokens: Vec<Token<'a>>,
 }
 
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Token<'a> {
     /// The class in the stylesheet: `key`, `string`, `number`, `literal` or `punct`.
     pub(crate) class: &'static str,

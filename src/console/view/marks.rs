@@ -7,7 +7,7 @@
 use std::borrow::Cow;
 
 /// A part of a text: plain, or one character that is shown as a mark.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Run<'a> {
     text: Cow<'a, str>,
     /// What the character does, for people. Empty if the run is plain.

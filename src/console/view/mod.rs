@@ -5,6 +5,7 @@
 //! `HtmlSafe`: their output is escaped already, and `{{ strip }}` needs no filter that turns
 //! escaping off.
 
+pub(crate) mod difference;
 pub(crate) mod json_text;
 pub(crate) mod marks;
 pub(crate) mod number;

@@ -26,6 +26,14 @@ pub(crate) fn capped(count: i64, cap: i64) -> String {
     }
 }
 
+/// Rows that are newer than those of a page, counted up to a cap: `12 newer`. Empty for 0.
+pub(crate) fn newer(count: usize, cap: u32) -> String {
+    match i64::try_from(count).unwrap_or(i64::MAX) {
+        0 => String::new(),
+        some => format!("{} newer", capped(some, cap.into())),
+    }
+}
+
 /// Empty for 0. In a column of numbers, the eye finds what is not 0.
 pub(crate) fn unless_zero(count: i64) -> String {
     if count == 0 {
