@@ -4,6 +4,7 @@ mod access;
 mod acts;
 mod alerts;
 mod checked;
+mod conflicts;
 mod crawl;
 mod dead_letters;
 mod events;
