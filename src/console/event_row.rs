@@ -2,12 +2,14 @@
 
 use super::{
     address::Address,
+    conflicts,
     row::Timestamp,
     view::{
         marks::{self, Breaks, Run},
         short,
     },
 };
+use crate::store::{AsVisitor, VisitError};
 use serde::Deserialize;
 
 /// The columns of a list. The payload is not among them: a list has to be cheap.
@@ -31,6 +33,9 @@ pub(super) struct EventRow {
     idempotency_key: Option<String>,
     pub(super) origin: String,
     conflicts_with: Option<String>,
+    /// Whether it is a conflict that somebody has acknowledged, which is read apart.
+    #[serde(skip)]
+    is_acknowledged: bool,
 }
 
 impl EventRow {
@@ -51,6 +56,36 @@ impl EventRow {
     pub(super) fn is_conflict(&self) -> bool {
         self.conflicts_with.is_some()
     }
+
+    /// The mark of a conflict, with its kind.
+    fn conflict(&self) -> (&'static str, &'static str) {
+        match self.is_acknowledged {
+            true => ("none", "acknowledged"),
+            false => ("critical", "conflict"),
+        }
+    }
+
+    pub(super) fn conflict_kind(&self) -> &'static str {
+        self.conflict().0
+    }
+
+    pub(super) fn conflict_word(&self) -> &'static str {
+        self.conflict().1
+    }
+}
+
+/// Reads which conflicts of a page are acknowledged, with one statement.
+pub(super) async fn mark_acknowledged(
+    visit: &mut AsVisitor,
+    events: &mut [EventRow],
+) -> Result<(), VisitError> {
+    let conflicts = events.iter().filter(|event| event.is_conflict());
+    let ids: Vec<_> = conflicts.map(|event| event.event_id.clone()).collect();
+    let acknowledged = conflicts::acknowledged(visit, &ids).await?;
+    for event in events {
+        event.is_acknowledged = acknowledged.contains(&event.event_id);
+    }
+    Ok(())
 }
 
 /// At most so many characters of a stranger's text in one line, with marks.

@@ -12,6 +12,7 @@ mod acts;
 mod address;
 mod alerts;
 mod assets;
+mod conflicts;
 mod dead_letters;
 mod design;
 mod event;

@@ -183,6 +183,7 @@ fn examples_name_the_columns_of_functions_that_return_a_sample() {
             "retire_handler",
             "reverify_quarantined",
             "discard_quarantined",
+            "acknowledge_conflicts",
         ] {
             let defined = format!("schema/functions/hookfast/{function}.sql");
             assert!(

@@ -1,5 +1,6 @@
 //! The commands for operators: a thin layer over the views and functions of the schema `hookfast`.
 
+mod conflicts;
 mod dead_letters;
 mod deliveries;
 mod events;
@@ -16,11 +17,12 @@ mod time_args;
 mod timeline;
 mod types;
 
+pub(super) use conflicts::Conflicts;
 pub(super) use dead_letters::DeadLetters;
 pub(super) use deliveries::Deliveries;
 pub(super) use events::Events;
 pub(super) use handlers::Handlers;
-pub(super) use lists::{Alerts, Audit, Backlog, Conflicts, Retention, Sources, Storage, Workers};
+pub(super) use lists::{Alerts, Audit, Backlog, Retention, Sources, Storage, Workers};
 pub(super) use quarantine::Quarantine;
 pub(super) use replays::Replays;
 pub(super) use status::Status;

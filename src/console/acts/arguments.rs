@@ -132,10 +132,32 @@ impl Arguments {
         let page = Address::to(self.act.page);
         match self.act.back.and_then(|name| self.get(name)) {
             Some(value) => page.part(value),
+            None if self.act.bulk().is_some() && self.act.page == "/events" => self.events(page),
             None if self.act.bulk().is_some() => self.address(page, None),
             None => page,
         }
         .href()
+    }
+
+    /// The list of events with these filters, some of which have other names there.
+    fn events(&self, page: Address) -> Address {
+        let page = match self.act.function.name {
+            "acknowledge_conflicts" => page.with("conflicts", "only"),
+            _ => page,
+        };
+        let page = self.given.iter().fold(page, |page, argument| {
+            let name = match argument.parameter.name {
+                "received_after" => "after",
+                "received_before" => "before",
+                name => name,
+            };
+            page.with(name, &argument.text)
+        });
+        let has_time = ["received_after", "received_before"].map(|name| self.get(name).is_some());
+        match has_time {
+            [false, false] => page.with("window", "all"),
+            _ => page,
+        }
     }
 }
 
@@ -331,6 +353,14 @@ mod tests {
             "/handlers/..%2Fx"
         );
         assert_eq!(read("pause_handler", "handler=..").back(), "/handlers");
+        assert_eq!(
+            read("acknowledge_conflicts", "source=own&type=own.*").back(),
+            "/events?conflicts=only&source=own&type=own.*&window=all"
+        );
+        assert_eq!(
+            read("acknowledge_conflicts", "received_after=2026-11-28+12%3A00").back(),
+            "/events?conflicts=only&after=2026-11-28+12%3A00"
+        );
         let form = pairs(b"handler=shop&why=back+again&at_most=7&typed=7&form=x&until=y");
         assert_eq!(
             address_of_form(table::of("retry_all").expect("an act"), &form),

@@ -9,6 +9,7 @@ use super::{
 };
 use crate::console::{
     address::Address,
+    conflicts,
     frame::Frame,
     page::written,
     problem::PageError,
@@ -36,6 +37,7 @@ struct DonePage {
     followed: String,
     /// The list of what became of it.
     link: String,
+    links: Vec<(String, String)>,
     tallies: Vec<Tally>,
     rows: Vec<Vec<Cell>>,
     line: Option<LogLine>,
@@ -89,6 +91,8 @@ struct Live {
     followed: String,
     /// The list of what became of it.
     link: String,
+    /// What is next.
+    links: Vec<(String, String)>,
     tallies: Vec<Tally>,
     rows: Vec<Vec<Cell>>,
     /// Something changes within seconds.
@@ -136,6 +140,7 @@ pub(in crate::console) async fn done(
         headline,
         followed: live.followed,
         link: live.link,
+        links: live.links,
         tallies: live.tallies,
         rows: live.rows,
         line,
@@ -199,6 +204,7 @@ async fn live(
             let rows: Vec<Row> = visit.rows(subject.row(key)).await?;
             Ok(of_rows(&rows, &subject, sees_all))
         }
+        Proof::Conflicts(subject) => acknowledged(visit, subject, arguments, sees_all).await,
         Proof::Quarantine(subject) => {
             quarantined(visit, &subject, arguments, sees_all, since).await
         }
@@ -273,6 +279,33 @@ fn of_rows(rows: &[Row], subject: &Subject, sees_all: bool) -> Live {
     }
 }
 
+/// The conflict that was acknowledged, and those that are left of its source.
+async fn acknowledged(
+    visit: &mut AsVisitor,
+    subject: Option<Subject>,
+    arguments: &Arguments,
+    sees_all: bool,
+) -> Result<Live, PageError> {
+    let mut source = arguments.get("source").map(str::to_owned);
+    let mut live = Live::default();
+    if let Some(subject) = subject
+        && let Some(key) = arguments.get(subject.key)
+    {
+        let rows: Vec<Row> = visit.rows(subject.row(key)).await?;
+        source = rows.first().and_then(|row| row.text("source"));
+        live = of_rows(&rows, &subject, sees_all);
+    }
+    let which = conflicts::Which {
+        source: source.clone(),
+        ..conflicts::Which::default()
+    };
+    let left = conflicts::left(visit, which).await?;
+    let may = visit.visitor.may(&functions::ACKNOWLEDGE_CONFLICTS);
+    live.followed = left.sentence(source.as_deref());
+    live.links = left.links(source.as_deref(), may);
+    Ok(live)
+}
+
 /// What became of quarantined requests. One that became an event is not in quarantine any more.
 async fn quarantined(
     visit: &mut AsVisitor,
@@ -332,6 +365,7 @@ async fn quarantined(
             [one] => vec![one.cells(subject, sees_all)],
             _ => Vec::new(),
         },
+        links: Vec::new(),
         is_moving: is_pending,
         is_pending,
         has_dead: false,

@@ -177,10 +177,10 @@ impl Filter {
         }
     }
 
-    /// The events of the time, from an edge on.
-    pub(super) fn of_times(&self, edge: &Edge) -> ViewQuery {
+    /// When the listed time begins and ends.
+    pub(super) fn bounds(&self) -> (Option<SqlArg>, Option<SqlArg>) {
         let at = |micros: i64| SqlArg::time(time::iso(micros));
-        let (from, to) = match &self.times {
+        match &self.times {
             Times::Window(window) if window.interval.is_empty() => (None, None),
             Times::Window(window) => (Some(SqlArg::ago(window.interval)), None),
             Times::Minute(start) => (
@@ -188,7 +188,35 @@ impl Filter {
                 Some(at((start + 60) * 1_000_000)),
             ),
             Times::Between(after, before) => (after.map(at), before.map(at)),
+        }
+    }
+
+    /// The act on the listed conflicts. It has no filter for payloads and origins, so with one of
+    /// these it would acknowledge more than is listed.
+    pub(super) fn acknowledge(&self) -> Option<Address> {
+        if !self.conflicts || self.payload.is_some() || self.origin.is_some() {
+            return None;
+        }
+        let (after, before) = match &self.times {
+            Times::Window(window) if window.interval.is_empty() => (None, None),
+            Times::Window(window) => (Some(window.value.to_owned()), None),
+            Times::Minute(start) => (
+                Some(time::iso(start * 1_000_000)),
+                Some(time::iso((start + 60) * 1_000_000)),
+            ),
+            Times::Between(after, before) => (after.map(time::iso), before.map(time::iso)),
         };
+        let address = Address::act("acknowledge_conflicts")
+            .with("source", self.source.as_deref().unwrap_or_default())
+            .with("type", self.r#type.as_deref().unwrap_or_default())
+            .with("received_after", after.unwrap_or_default())
+            .with("received_before", before.unwrap_or_default());
+        Some(address)
+    }
+
+    /// The events of the time, from an edge on.
+    pub(super) fn of_times(&self, edge: &Edge) -> ViewQuery {
+        let (from, to) = self.bounds();
         let query = ViewQuery::of(&views::EVENTS)
             .ids_from("event_id", from)
             .ids_below("event_id", to);

@@ -5,10 +5,16 @@ mod filter;
 mod search;
 
 use super::{
-    event_row::EventRow, frame::Frame, page::written, problem::PageError, request::PageRequest,
-    row::Timestamp, view::number,
+    conflicts,
+    event_row::{EventRow, mark_acknowledged},
+    frame::Frame,
+    page::written,
+    problem::PageError,
+    request::PageRequest,
+    row::Timestamp,
+    view::number,
 };
-use crate::store::{AsVisitor, VisitError, Work};
+use crate::store::{AsVisitor, VisitError, Work, catalog::functions};
 use askama::Template;
 use axum::response::Response;
 use controls::{Chip, Choice, Form, Menu, chips, forms, menus, minute_note, windows};
@@ -52,6 +58,8 @@ struct List {
     elsewhere: Vec<(String, String)>,
     /// What else the minute had.
     minute: String,
+    /// The act on all conflicts that are listed and not acknowledged: its caption and address.
+    acknowledge: Option<(String, String)>,
 }
 
 struct Stopped {
@@ -99,7 +107,8 @@ pub(super) async fn page(request: PageRequest) -> Result<Response, PageError> {
 
 /// Reads the rows, and what is around them.
 async fn read(visit: &mut AsVisitor, filter: &Filter) -> Result<(Found, List), VisitError> {
-    let found = search(visit, filter, &filter.edge, PAGE).await?;
+    let mut found = search(visit, filter, &filter.edge, PAGE).await?;
+    mark_acknowledged(visit, &mut found.events).await?;
     let now = Timestamp(visit.as_of);
     let mut list = List::default();
     let top = found.events.first().map(id_of);
@@ -149,10 +158,34 @@ async fn read(visit: &mut AsVisitor, filter: &Filter) -> Result<(Found, List), V
             number::counted(some as i64, "event", "events")
         ),
     };
+    list.acknowledge = acknowledge(visit, filter).await?;
     if found.events.is_empty() {
         describe_empty(visit, filter, now, &mut list).await?;
     }
     Ok((found, list))
+}
+
+/// The act on the conflicts of the filter, if there are any that nobody has acknowledged.
+async fn acknowledge(
+    visit: &mut AsVisitor,
+    filter: &Filter,
+) -> Result<Option<(String, String)>, VisitError> {
+    let Some(address) = filter.acknowledge() else {
+        return Ok(None);
+    };
+    if !visit.visitor.may(&functions::ACKNOWLEDGE_CONFLICTS) {
+        return Ok(None);
+    }
+    let (after, before) = filter.bounds();
+    let which = conflicts::Which {
+        source: filter.source.clone(),
+        r#type: filter.r#type.clone(),
+        after,
+        before,
+    };
+    let left = conflicts::left(visit, which).await?;
+    let caption = format!("Acknowledge {}", left.counted());
+    Ok((left.count > 0).then(|| (caption, address.href())))
 }
 
 /// Says what would be here, and where there is something.

@@ -9,6 +9,20 @@ pub const ACKNOWLEDGE_CONFLICT: Function = Function {
     parameters: &[required("event_id", "uuid"), required("why", "text")],
 };
 
+/// `hookfast.acknowledge_conflicts`.
+pub const ACKNOWLEDGE_CONFLICTS: Function = Function {
+    name: "acknowledge_conflicts",
+    caller: Caller::Operator,
+    parameters: &[
+        optional("source", "text"),
+        optional("type", "text"),
+        optional("received_after", "timestamp with time zone"),
+        optional("received_before", "timestamp with time zone"),
+        optional("why", "text"),
+        optional("at_most", "bigint"),
+    ],
+};
+
 /// `hookfast.airalo_check_order`.
 pub const AIRALO_CHECK_ORDER: Function = Function {
     name: "airalo_check_order",
@@ -480,8 +494,9 @@ pub const UNMUTE_ALERT: Function = Function {
 };
 
 /// Every function.
-pub const ALL: [&Function; 51] = [
+pub const ALL: [&Function; 52] = [
     &ACKNOWLEDGE_CONFLICT,
+    &ACKNOWLEDGE_CONFLICTS,
     &AIRALO_CHECK_ORDER,
     &AIRALO_EXPECT_ORDER,
     &AIRALO_FORGET_ORDER,

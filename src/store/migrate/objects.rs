@@ -158,6 +158,7 @@ pub(super) const OBJECTS: &[Object] = objects![
     "functions/hookfast/unmute_alert",
     "functions/hookfast/hold_event",
     "functions/hookfast/acknowledge_conflict",
+    "functions/hookfast/acknowledge_conflicts",
     "functions/hookfast/reindex",
     "functions/hookfast/unhold_event",
     "functions/hookfast_data/erase_events",

@@ -58,6 +58,10 @@ pub(super) async fn arguments(site: &Site) -> HashMap<&'static str, Vec<(&'stati
     let typed = |text: &str| ("typed", word(text));
     HashMap::from([
         ("acknowledge_conflict", vec![("event_id", eighth)]),
+        (
+            "acknowledge_conflicts",
+            vec![("source", word("airalo")), at_most()],
+        ),
         ("airalo_check_order", vec![("description", word("order 1"))]),
         (
             "airalo_forget_order",
@@ -130,7 +134,7 @@ pub(super) async fn arguments(site: &Site) -> HashMap<&'static str, Vec<(&'stati
 fn acts() -> Vec<&'static Function> {
     let mut acts: Vec<_> = functions::ALL.to_vec();
     acts.retain(|function| function.caller.needs_reason());
-    assert_eq!(acts.len(), 30);
+    assert_eq!(acts.len(), 31);
     acts
 }
 
@@ -191,7 +195,7 @@ async fn a_reader_who_posts_every_act_by_hand_changes_nothing() {
 }
 
 /// In an order in which each has something to change.
-const ORDER: [&str; 30] = [
+const ORDER: [&str; 31] = [
     "retry",
     "discard",
     "reschedule",
@@ -215,6 +219,7 @@ const ORDER: [&str; 30] = [
     "mute_alert",
     "unmute_alert",
     "acknowledge_conflict",
+    "acknowledge_conflicts",
     "approve_quarantined",
     "discard_quarantined",
     "reverify_quarantined",
@@ -239,6 +244,10 @@ async fn an_operator_does_every_act_and_the_log_says_on_whose_behalf() {
                 let free =
                     "DELETE FROM hookfast_data.retention_holds; DELETE FROM hookfast_data.outbox";
                 run(&site, free.to_owned()).await;
+            }
+            "acknowledge_conflicts" => {
+                let another = "UPDATE hookfast_data.events SET conflicts_with = event_of(1) WHERE id = event_of(2)";
+                run(&site, another.to_owned()).await;
             }
             "discard_all" => run(&site, "SELECT died(8)".to_owned()).await,
             _ => {}

@@ -5,6 +5,7 @@ mod acts;
 mod alerts;
 mod checked;
 mod comparison;
+mod conflicts;
 mod copies;
 mod crawl;
 mod dead_letters;

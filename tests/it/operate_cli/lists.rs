@@ -130,6 +130,51 @@ async fn operate_cli_lists_are_tables_and_json_with_a_text_if_empty() {
         .run(&["conflicts", "--json", "--source", "airalo"])
         .ok()
         .contains(&["first_received_at"]);
+    let acknowledge = [
+        "conflicts",
+        "acknowledge",
+        "--all",
+        "--source",
+        "airalo",
+        "--why",
+        "a test",
+    ];
+    let second = story.event("order-1#conflict:b").await;
+    story
+        .run(&acknowledge)
+        .failed()
+        .complains(&["would acknowledge 1 conflict\n", &second]);
+    let done = story
+        .run(&[&acknowledge[..], &["--yes", "--json"]].concat())
+        .ok()
+        .rows();
+    assert_eq!(done[0]["changed"], 1);
+    story
+        .run(&[&acknowledge[..], &["--yes"]].concat())
+        .ok()
+        .complains(&["no conflicts match"]);
+    for refused in [
+        &["conflicts", "acknowledge", "--why", "a test"][..],
+        &[
+            "conflicts",
+            "acknowledge",
+            &second,
+            "--all",
+            "--why",
+            "a test",
+        ],
+        &[
+            "conflicts",
+            "acknowledge",
+            &second,
+            "--source",
+            "airalo",
+            "--why",
+            "a test",
+        ],
+    ] {
+        assert_eq!(story.run(refused).code, 2, "{refused:?}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -162,7 +162,8 @@ async fn a_preview_writes_nothing_and_blocks_nothing() {
     store
         .execute(
             "INSERT INTO hookfast_data.quarantine (source_id, digest, reason, headers, body) \
-                SELECT id, sha256('x'), 'wrong_signature', '{}', '' FROM hookfast_data.sources WHERE name = 'airalo'",
+                SELECT id, sha256('x'), 'wrong_signature', '{}', '' FROM hookfast_data.sources WHERE name = 'airalo'; \
+                UPDATE hookfast_data.events SET conflicts_with = gen_random_uuid()",
         )
         .await;
     for (preview, meanwhile) in [
@@ -187,6 +188,10 @@ async fn a_preview_writes_nothing_and_blocks_nothing() {
         (
             "discard_quarantined()",
             "UPDATE hookfast_data.quarantine SET count = count + 1",
+        ),
+        (
+            "acknowledge_conflicts()",
+            "SELECT hookfast.acknowledge_conflict(event_id, 'x') FROM hookfast.conflicts",
         ),
     ] {
         let mut looking = store.pool.begin().await.expect("a transaction");

@@ -123,6 +123,16 @@ pub(super) const CALLS: &[(&str, &[&str])] = &[
         &["'CONFLICT', 'a test'", "'QUIET', 'a test'"],
     ),
     (
+        "acknowledge_conflicts",
+        &[
+            "",
+            "type => 'own.*', received_after => now() - interval '1 day'",
+            "why => 'a test', at_most => 100",
+            "why => 'a test', at_most => 0",
+            "at_most => 100",
+        ],
+    ),
+    (
         "airalo_check_order",
         &["'order 4712', 'a test'", "'order 4711', 'a test'"],
     ),

@@ -104,6 +104,8 @@ pub(crate) enum Proof {
     Quarantine(Subject),
     /// The row that the act changed, if its view still has it.
     Row(Subject),
+    /// The conflict that was acknowledged, and how many are left.
+    Conflicts(Option<Subject>),
     /// The states of all handlers.
     Handlers,
     /// Only the line in the audit log.
@@ -230,7 +232,9 @@ mod tests {
     fn columns_and_parameters_are_those_of_the_catalogue() {
         for act in all() {
             let mut subjects: Vec<_> = act.subject.into_iter().collect();
-            if let Proof::Row(row) | Proof::Quarantine(row) = act.proof {
+            if let Proof::Row(row) | Proof::Quarantine(row) | Proof::Conflicts(Some(row)) =
+                act.proof
+            {
                 subjects.push(row);
             }
             for subject in subjects {

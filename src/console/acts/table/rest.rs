@@ -45,6 +45,18 @@ const CONFLICT: Subject = Subject {
     states: None,
 };
 
+/// What fits into a table of samples.
+const CONFLICT_SAMPLE: Subject = Subject {
+    columns: &[
+        "event_id",
+        "source",
+        "type",
+        "received_at",
+        "first_event_id",
+    ],
+    ..CONFLICT
+};
+
 const ORDER: Subject = Subject {
     view: &views::AIRALO_ORDERS,
     key: "description",
@@ -149,7 +161,7 @@ const fn bulk(one: &'static str, many: &'static str, until: Option<&'static str>
     })
 }
 
-pub(super) const ACTS: [Act; 15] = [
+pub(super) const ACTS: [Act; 16] = [
     Act {
         function: &functions::REVEAL,
         title: "Reveal a payload",
@@ -254,9 +266,23 @@ pub(super) const ACTS: [Act; 15] = [
             a new conflict is reported again.",
         done: "The conflict is acknowledged",
         subject: Some(CONFLICT),
-        proof: Proof::Row(CONFLICT),
+        proof: Proof::Conflicts(Some(CONFLICT)),
         action: "event.acknowledged",
         back: Some("event_id"),
+        ..DEFAULT
+    },
+    Act {
+        function: &functions::ACKNOWLEDGE_CONFLICTS,
+        title: "Acknowledge conflicts",
+        button: "Acknowledge",
+        sentence: "Records that all conflicts that match have been dealt with. The status reports them no longer; a new conflict \
+            is reported again.",
+        done: "acknowledged",
+        typed: Typed::Number,
+        answer: bulk("conflict", "conflicts", Some("received_before")),
+        subject: Some(CONFLICT_SAMPLE),
+        proof: Proof::Conflicts(None),
+        action: "events.acknowledged",
         ..DEFAULT
     },
     Act {
