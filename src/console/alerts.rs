@@ -1,7 +1,11 @@
 //! Alerts: what Hookfast reported, whether it goes on, and what to do about it.
 
+mod facts;
+mod remedies;
+
 use super::{
-    address::{Address, Choice, is_segment},
+    address::{Address, Choice},
+    conflicts::{self, Conflict},
     frame::Frame,
     page::written,
     problem::PageError,
@@ -10,17 +14,19 @@ use super::{
     view::{
         marks::{self, Breaks, Run},
         number,
-        runbook::{self, Block, Names, Part},
+        runbook::{self, Block, Part},
         short, state,
     },
 };
-use crate::store::catalog::{functions, views};
-use crate::store::{SqlArg, ViewQuery, Work};
+use crate::store::catalog::{Function, functions, views};
+use crate::store::{AsVisitor, SqlArg, ViewQuery, VisitError, Work};
 use askama::Template;
 use axum::{extract::Path, response::Response};
+use facts::{Fact, facts, names, subject, value};
+use remedies::ActLink;
 use serde::Deserialize;
 use serde_json::value::RawValue;
-use std::collections::BTreeMap;
+use std::collections::HashMap;
 use uuid::Uuid;
 
 /// Each has its section of the runbook, so they are few.
@@ -31,6 +37,8 @@ const NEWER: u32 = 100;
 
 /// Alerts that a page reads to find those of a tab.
 const SCAN: u32 = 5_000;
+
+const CONFLICT: &str = "hookfast.conflict";
 
 /// The types that report a condition, which ends.
 const CONDITIONS: &str = "hookfast.handler.paused,hookfast.handler.opened,hookfast.handler.unserved,\
@@ -76,6 +84,8 @@ struct AlertsPage {
     next: String,
     /// The address of the alerts behind those that were read, if there may be more.
     stopped: Option<String>,
+    /// The link to what was resolved lately, if nothing is open.
+    resolved: Option<(String, String)>,
 }
 
 /// A row of `hookfast.alerts`.
@@ -96,50 +106,59 @@ struct AlertRow {
 /// An alert with its section of the runbook.
 struct Alert {
     row: AlertRow,
+    /// What distinguishes it from others of its type.
     subject: String,
     state: &'static str,
     facts: Vec<Fact>,
     runbook: Vec<Part>,
-}
-
-/// A member of the payload.
-struct Fact {
-    name: String,
-    text: String,
-    /// The page about it.
-    href: String,
-}
-
-impl Fact {
-    fn runs(&self) -> Vec<Run<'_>> {
-        marks::runs(&self.text, Breaks::Mark)
-    }
-
-    fn is_masked(&self) -> bool {
-        self.text == "***"
-    }
+    /// The acts that do what the runbook says, the usual one first.
+    acts: Vec<ActLink>,
 }
 
 impl Alert {
-    fn of(row: AlertRow) -> Self {
+    fn of(
+        row: AlertRow,
+        conflicts: &HashMap<String, Conflict>,
+        may: &dyn Fn(&Function) -> bool,
+    ) -> Self {
         let facts = facts(row.payload.as_deref());
         let names = names(&facts);
-        let subject = ["handler", "source", "description", "class"]
-            .into_iter()
-            .find_map(|name| value(&facts, name))
-            .unwrap_or_default();
-        Self {
-            state: match (row.is_open, is_condition(&row.r#type)) {
-                (true, _) if row.muted_at.is_some() => "muted",
-                (true, _) => "open",
-                (false, true) => "resolved",
-                (false, false) => "reported",
+        let conflict = names.event_id.as_ref().and_then(|id| conflicts.get(id));
+        let state = match (row.is_open, is_condition(&row.r#type)) {
+            (true, _) if row.muted_at.is_some() => "muted",
+            (true, _) => "open",
+            (false, true) => "resolved",
+            (false, false) => match conflict.filter(|_| row.r#type == CONFLICT) {
+                Some(conflict) if conflict.is_acknowledged() => "acknowledged",
+                Some(_) => "not acknowledged",
+                None => "reported",
             },
-            subject,
+        };
+        Self {
+            state,
+            subject: subject(&row.r#type, &facts, conflict),
             runbook: runbook::section(&row.r#type, &names),
+            acts: remedies::acts(&row.r#type, &facts, may),
             facts,
             row,
         }
+    }
+
+    /// The usual act, unless nothing is left to do.
+    fn usual_act(&self) -> Option<&ActLink> {
+        let is_done = ["resolved", "acknowledged"].contains(&self.state);
+        self.acts.first().filter(|_| !is_done)
+    }
+
+    /// The acts that do the same as statements of the runbook.
+    fn acts_of(&self, code: &str) -> Vec<&ActLink> {
+        self.acts.iter().filter(|act| act.does(code)).collect()
+    }
+
+    /// The event that it is about: its id and its address.
+    fn event(&self) -> Option<(&str, &str)> {
+        let fact = self.facts.iter().find(|fact| fact.name == "event_id")?;
+        (!fact.href.is_empty()).then_some((fact.text.as_str(), fact.href.as_str()))
     }
 
     fn address(&self) -> String {
@@ -168,6 +187,7 @@ impl AlertsPage {
         match word {
             "open" => "critical",
             "muted" => "paused",
+            "not acknowledged" => "critical",
             other => state::kind(other),
         }
     }
@@ -196,41 +216,33 @@ fn is_condition(alert_type: &str) -> bool {
     CONDITIONS.split(',').any(|known| known == alert_type)
 }
 
-fn facts(payload: Option<&RawValue>) -> Vec<Fact> {
-    let members: BTreeMap<String, Box<RawValue>> = payload
-        .and_then(|payload| serde_json::from_str(payload.get()).ok())
-        .unwrap_or_default();
-    members
-        .into_iter()
-        .map(|(name, value)| {
-            // Numbers and lists stay as they are written.
-            let text = serde_json::from_str(value.get()).unwrap_or_else(|_| value.get().to_owned());
-            let page = match name.as_str() {
-                "handler" => Some(Address::handler(&text)),
-                "source" => Some(Address::source(&text)),
-                "event_id" | "first_event_id" => Some(Address::event(&text)),
-                _ => None,
-            };
-            let page = page.filter(|_| is_segment(&text));
-            let href = page.map_or_else(String::new, |page| page.href());
-            Fact { name, text, href }
-        })
-        .collect()
+/// The conflicts that the alerts are about.
+async fn conflicts_of(
+    visit: &mut AsVisitor,
+    rows: &[AlertRow],
+) -> Result<HashMap<String, Conflict>, VisitError> {
+    let conflicts = rows.iter().filter(|row| row.r#type == CONFLICT);
+    let ids = conflicts.filter_map(|row| value(&facts(row.payload.as_deref()), "event_id"));
+    let ids: Vec<_> = ids.filter(|id| Uuid::parse_str(id).is_ok()).collect();
+    conflicts::by_id(visit, &ids).await
 }
 
-fn value(facts: &[Fact], name: &str) -> Option<String> {
-    let fact = facts.iter().find(|fact| fact.name == name)?;
-    (!fact.is_masked()).then(|| fact.text.clone())
-}
-
-fn names(facts: &[Fact]) -> Names {
-    Names {
-        handler: value(facts, "handler"),
-        source: value(facts, "source"),
-        event_id: value(facts, "event_id"),
-        delivery_id: value(facts, "delivery_id").and_then(|id| id.parse().ok()),
-        description: value(facts, "description"),
-    }
+/// The link to the conditions that ended in the last 24 hours.
+async fn lately_resolved(visit: &mut AsVisitor) -> Result<Option<(String, String)>, VisitError> {
+    let most = PAGE as u32;
+    let raised = ViewQuery::of(&views::ALERTS).ids_from("event_id", Some(SqlArg::ago("24 hours")));
+    let ids = of_tab(raised, "resolved")
+        .columns(&["event_id"])
+        .limit(most + 1);
+    let ids: Vec<IdRow> = visit.rows(ids).await?;
+    let count = number::capped(ids.len() as i64, most.into());
+    let address = Address::to("/alerts").with("state", "resolved");
+    Ok((!ids.is_empty()).then(|| {
+        (
+            format!("Show {count} resolved of the last 24 hours"),
+            address.with("window", "24h").href(),
+        )
+    }))
 }
 
 pub(super) async fn page(request: PageRequest) -> Result<Response, PageError> {
@@ -278,10 +290,16 @@ pub(super) async fn page(request: PageRequest) -> Result<Response, PageError> {
         visit.visitor.may(&functions::MUTE_ALERT),
         visit.visitor.may(&functions::UNMUTE_ALERT),
     );
-    let frame = Frame::of(&request, &mut visit, "/alerts", "Alerts").await?;
-    visit.finish().await?;
     let has_more = rows.len() > PAGE;
     rows.truncate(PAGE);
+    let conflicts = conflicts_of(&mut visit, &rows).await?;
+    let resolved = match tab == "open" && rows.is_empty() && cursor.is_none() {
+        true => lately_resolved(&mut visit).await?,
+        false => None,
+    };
+    let frame = Frame::of(&request, &mut visit, "/alerts", "Alerts").await?;
+    let visitor = visit.visitor.clone();
+    visit.finish().await?;
     let address = |tab: &str, window: &str| {
         Address::to("/alerts")
             .with("state", tab)
@@ -296,7 +314,9 @@ pub(super) async fn page(request: PageRequest) -> Result<Response, PageError> {
     written(&AlertsPage {
         frame,
         is_one: false,
-        alerts: rows.into_iter().map(Alert::of).collect(),
+        alerts: (rows.into_iter())
+            .map(|row| Alert::of(row, &conflicts, &|function| visitor.may(function)))
+            .collect(),
         tab,
         may_mute,
         may_unmute,
@@ -322,6 +342,7 @@ pub(super) async fn page(request: PageRequest) -> Result<Response, PageError> {
         },
         next,
         stopped,
+        resolved,
     })
 }
 
@@ -340,6 +361,7 @@ pub(super) async fn one(
     let mut visit = request.visit(Work::Page).await?;
     let query = ViewQuery::of(&views::ALERTS).is("event_id", Some(SqlArg::id(event_id)));
     let rows: Vec<AlertRow> = visit.rows(query).await?;
+    let conflicts = conflicts_of(&mut visit, &rows).await?;
     let Some(row) = rows.into_iter().next() else {
         return Err(missing());
     };
@@ -349,11 +371,14 @@ pub(super) async fn one(
         visit.visitor.may(&functions::UNMUTE_ALERT),
     );
     let frame = Frame::of(&request, &mut visit, "/alerts", title).await?;
+    let visitor = visit.visitor.clone();
     visit.finish().await?;
     written(&AlertsPage {
         frame,
         is_one: true,
-        alerts: vec![Alert::of(row)],
+        alerts: vec![Alert::of(row, &conflicts, &|function| {
+            visitor.may(function)
+        })],
         tab: "",
         may_mute,
         may_unmute,
@@ -363,6 +388,7 @@ pub(super) async fn one(
         first: String::new(),
         next: String::new(),
         stopped: None,
+        resolved: None,
     })
 }
 
@@ -404,8 +430,11 @@ struct IdRow {
 mod tests {
     use super::*;
 
+    const ACKNOWLEDGED: &str = "01a2216f-ac13-755d-9aa7-441aa8cdc63f";
+    const OTHER: &str = "01a2216f-ac13-755d-9aa7-441aa8cdc63e";
+
     fn alert(alert_type: &str, payload: &str) -> Alert {
-        Alert::of(AlertRow {
+        let row = AlertRow {
             event_id: "01a2216f-ac13-755d-9aa7-441aa8cdc63e".to_owned(),
             r#type: alert_type.to_owned(),
             received_at: Timestamp(0),
@@ -416,7 +445,12 @@ mod tests {
             muted_at: None,
             muted_by: None,
             muted_why: None,
-        })
+        };
+        let conflicts = serde_json::from_value(serde_json::json!({
+            ACKNOWLEDGED: {"event_id": ACKNOWLEDGED, "acknowledged_at": "2026-11-28T12:03:04+00:00"},
+            OTHER: {"event_id": OTHER, "idempotency_key": "k"},
+        }));
+        Alert::of(row, &conflicts.expect("conflicts"), &|_| true)
     }
 
     #[test]
@@ -461,6 +495,26 @@ mod tests {
         );
         assert!(alert.facts[1].is_masked());
         assert_eq!(alert.runbook.len(), 4);
+    }
+
+    #[test]
+    fn a_conflict_is_acknowledged_or_not() {
+        let of = |id: &str| alert(CONFLICT, &format!(r#"{{"event_id": "{id}"}}"#));
+        let acknowledged = of(ACKNOWLEDGED);
+        assert_eq!(acknowledged.state, "acknowledged");
+        assert!(acknowledged.usual_act().is_none());
+        let other = of(OTHER);
+        assert_eq!(other.state, "not acknowledged");
+        assert_eq!(other.subject, "k");
+        let act = other.usual_act().expect("an act");
+        assert_eq!(
+            act.href,
+            format!("/act/acknowledge_conflict?event_id={OTHER}")
+        );
+        let event = other.event().expect("an event");
+        assert_eq!(event, (OTHER, format!("/events/{OTHER}").as_str()));
+        // Retention has purged it.
+        assert_eq!(of("01a2216f-ac13-755d-9aa7-441aa8cdc640").state, "reported");
     }
 
     #[test]

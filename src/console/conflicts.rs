@@ -1,10 +1,10 @@
 //! Conflicts: which are acknowledged, how many are left, and which is next.
 
-use super::{address::Address, view::number};
+use super::{address::Address, row::Timestamp, view::number};
 use crate::store::catalog::{functions, views};
 use crate::store::{AsVisitor, SqlArg, ViewQuery, VisitError};
 use serde::Deserialize;
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 /// Conflicts that a page reads to find those that are left.
 const SCAN: u32 = 5_000;
@@ -111,6 +111,37 @@ pub(super) async fn acknowledged(
         .is_not_null("acknowledged_at");
     let rows: Vec<IdRow> = visit.rows(query).await?;
     Ok(rows.into_iter().map(|row| row.event_id).collect())
+}
+
+/// What tells a conflict from others.
+#[derive(Debug, Deserialize)]
+pub(super) struct Conflict {
+    event_id: String,
+    /// As the visitor sees it: an alert has only a mask in its place.
+    pub(super) idempotency_key: Option<String>,
+    acknowledged_at: Option<Timestamp>,
+}
+
+impl Conflict {
+    pub(super) fn is_acknowledged(&self) -> bool {
+        self.acknowledged_at.is_some()
+    }
+}
+
+/// These conflicts by their ids. The key of each costs the parsing of its body.
+pub(super) async fn by_id(
+    visit: &mut AsVisitor,
+    event_ids: &[String],
+) -> Result<HashMap<String, Conflict>, VisitError> {
+    if event_ids.is_empty() {
+        return Ok(HashMap::new());
+    }
+    let query = ViewQuery::of(&views::CONFLICTS)
+        .columns(&["event_id", "idempotency_key", "acknowledged_at"])
+        .ids("event_id", event_ids);
+    let rows: Vec<Conflict> = visit.rows(query).await?;
+    let by_id = rows.into_iter().map(|row| (row.event_id.clone(), row));
+    Ok(by_id.collect())
 }
 
 #[cfg(test)]

@@ -90,24 +90,24 @@ struct Erase {
     #[arg(long)]
     all: bool,
     /// Only those that `hookfast events show` finds by this text
-    #[arg(long, value_name = "TEXT", requires = "all")]
+    #[arg(long, value_name = "TEXT", requires = "all", conflicts_with = "event")]
     term: Option<String>,
     /// Only this source
-    #[arg(long, requires = "all")]
+    #[arg(long, requires = "all", conflicts_with = "event")]
     source: Option<String>,
     /// Only this type: airalo.order.completed, or airalo.*
-    #[arg(long = "type", value_name = "TYPE", requires = "all")]
+    #[arg(long = "type", value_name = "TYPE", requires = "all", conflicts_with = "event")]
     of_type: Option<String>,
     /// Only those received at or after this time: 2h (ago), 7d, or a time such as 2026-07-01 12:00
     /// (UTC)
-    #[arg(long, value_name = "TIME", requires = "all")]
+    #[arg(long, value_name = "TIME", requires = "all", conflicts_with = "event")]
     after: Option<When>,
     /// Only those received before this time
-    #[arg(long, value_name = "TIME", requires = "all")]
+    #[arg(long, value_name = "TIME", requires = "all", conflicts_with = "event")]
     before: Option<When>,
     /// Only if the payload matches this jsonpath predicate, such as '$.data.email ==
     /// "a@example.com"'
-    #[arg(long, value_name = "JSONPATH", requires = "all")]
+    #[arg(long, value_name = "JSONPATH", requires = "all", conflicts_with = "event")]
     payload: Option<String>,
     /// Reason, recorded in the audit log. It should not repeat the erased data
     #[arg(long)]

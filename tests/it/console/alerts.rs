@@ -127,3 +127,89 @@ async fn a_muted_alert_counts_nowhere_until_its_condition_changes() {
         "the first one has ended"
     );
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_alert_links_the_acts_that_the_runbook_names() {
+    let site = Site::new().await;
+    run(
+        &site,
+        "SELECT order_arrived(1), died(1); SELECT hookfast_data.alert_dead_letters(10); \
+         SELECT hookfast.pause_handler('crm', 'release 41'); SELECT hookfast_data.evaluate_alerts()"
+            .to_owned(),
+    )
+    .await;
+    let operator = site.visitor("mira", &site.operator).await;
+    let reader = site.visitor("rosa", &site.reader).await;
+    for (tab, act, in_runbook) in [
+        ("open", "/act/resume_handler?handler=crm", 2),
+        ("reported", "/act/retry?delivery_id=1001", 2),
+        ("reported", "/act/retry_all?handler=shop", 2),
+        ("reported", "/act/discard?delivery_id=1001", 1),
+    ] {
+        let path = format!("/alerts?state={tab}");
+        let shown = text(&operator.get(&path).await);
+        let links = format!("href=\"{act}\"");
+        // The usual act also stands above the details.
+        assert_eq!(shown.matches(&links).count(), in_runbook, "{act}: {shown}");
+        let shown = text(&reader.get(&path).await);
+        assert!(!shown.contains("/act/"), "{act}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn single_alerts_are_told_apart_in_the_list() {
+    let site = Site::new().await;
+    run(
+        &site,
+        "SELECT order_arrived(n), died(n) FROM generate_series(1, 3) n; \
+         UPDATE hookfast_data.events SET conflicts_with = event_of(1) WHERE id IN (event_of(2), event_of(3)); \
+         SELECT hookfast_data.conflict_alert(event_of(2)), hookfast_data.conflict_alert(event_of(3)); \
+         SELECT hookfast_data.alert_dead_letters(10); \
+         SELECT hookfast.acknowledge_conflict(event_of(2), 'a test')"
+            .to_owned(),
+    )
+    .await;
+    let operator = site.visitor("mira", &site.operator).await;
+    let shown = text(&operator.get("/alerts?state=reported").await);
+    let section = |heading: &str| {
+        let sections = shown
+            .split("<section class=\"section\" id=\"alert-")
+            .skip(1);
+        let mut found = sections.filter(|section| section.contains(heading));
+        let section = found.next().unwrap_or_else(|| panic!("{heading}: {shown}"));
+        let (above, _) = section.split_once("<details").expect("details");
+        above.to_owned()
+    };
+    for (order, state, act) in [(2, "acknowledged", false), (3, "not acknowledged", true)] {
+        let above = section(&format!("airalo, order:request-{order}:completed"));
+        assert!(above.contains(&format!(">{state}</span>")), "{above}");
+        let id = site.text(&format!("(SELECT event_of({order}))")).await;
+        assert!(above.contains(&format!("href=\"/events/{id}\"")), "{above}");
+        let link = format!("/act/acknowledge_conflict?event_id={id}");
+        assert_eq!(above.contains(&link), act, "{above}");
+    }
+    let above = section("shop, airalo.order.completed, ");
+    assert!(above.contains("href=\"/events/"), "{above}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_open_alerts_those_that_ended_lately_are_offered() {
+    let site = Site::new().await;
+    let operator = site.visitor("mira", &site.operator).await;
+    let link = "/alerts?state=resolved&#38;window=24h";
+    let nothing = text(&operator.get("/alerts").await);
+    assert!(nothing.contains("No open alerts") && !nothing.contains("resolved of the last"));
+    run(
+        &site,
+        "SELECT hookfast.pause_handler('crm', 'release 41'); SELECT hookfast_data.evaluate_alerts(); \
+         SELECT hookfast.resume_handler('crm', 'done'); SELECT hookfast_data.evaluate_alerts()"
+            .to_owned(),
+    )
+    .await;
+    let resolved = text(&operator.get("/alerts").await);
+    assert!(
+        resolved.contains("Show 1 resolved of the last 24 hours"),
+        "{resolved}"
+    );
+    assert!(resolved.contains(link), "{resolved}");
+}
