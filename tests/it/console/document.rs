@@ -123,13 +123,100 @@ async fn the_document_lists_every_change_and_who_may_make_it() {
     assert_eq!(listed, expected);
 }
 
+/// The sources of the console's pages.
+fn sources(folder: &Path, all: &mut Vec<String>) {
+    for entry in fs::read_dir(folder).expect("a folder") {
+        let path = entry.expect("an entry").path();
+        if path.is_dir() {
+            sources(&path, all);
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            all.push(fs::read_to_string(path).expect("a source"));
+        }
+    }
+}
+
+/// Those of every list, and of a login.
+const UNLISTED: [&str; 3] = ["cursor", "next", "ticket"];
+
+#[test]
+fn the_document_lists_the_parameters_of_pages() {
+    let mut all = Vec::new();
+    sources(
+        &Path::new(env!("CARGO_MANIFEST_DIR")).join("src/console"),
+        &mut all,
+    );
+    let all = all.join("\n");
+    let mut read = between(&all, "parameter(\"", "\"");
+    read.extend(between(&all, "const PARAMETER: &str = \"", "\""));
+    let known = between(&all, "pub(super) const KNOWN: [&str; ", "];");
+    read.extend(
+        known
+            .iter()
+            .flat_map(|names| between(names, "\n    \"", "\"")),
+    );
+    assert!(
+        read.contains("conflicts") && read.contains("with"),
+        "{read:?}"
+    );
+    let listed: BTreeSet<String> = table("Pages")
+        .iter()
+        .flat_map(|row| code(&row[1]))
+        .collect();
+    for name in read
+        .iter()
+        .filter(|name| !UNLISTED.contains(&name.as_str()))
+    {
+        assert!(listed.contains(name), "{name}");
+    }
+    let is_name = |c: char| c.is_ascii_lowercase() || c == '_';
+    for name in listed.iter().filter(|name| name.chars().all(is_name)) {
+        assert!(all.contains(&format!("\"{name}\"")), "{name}");
+    }
+}
+
+/// The lines of a section of the sample file, without the marks of comments.
+fn sample(section: &str) -> Vec<String> {
+    let sample = file("docs/hookfast.sample.toml").replace("\n#", "\n");
+    let part = sample.split(&format!("\n[{section}]\n")).nth(1);
+    let part = part.expect(section).split("\n[").next();
+    part.unwrap_or_default()
+        .lines()
+        .map(str::to_owned)
+        .collect()
+}
+
+#[test]
+fn the_document_lists_every_setting_of_the_console() {
+    let mut expected = BTreeSet::new();
+    for section in ["console", "console.proxy"] {
+        let names = sample(section).into_iter().filter_map(|line| {
+            let (name, _) = line.split_once(" = ")?;
+            let is_name = |c: char| c.is_ascii_lowercase() || c == '_';
+            name.chars()
+                .all(is_name)
+                .then(|| format!("[{section}] {name}"))
+        });
+        expected.extend(names);
+    }
+    assert!(expected.len() > 6, "{expected:?}");
+    let reference = file("docs/CONFIGURATION.md");
+    let variables = between(&reference, "`HOOKFAST_CONSOLE_", "`");
+    assert!(variables.len() > 2, "{variables:?}");
+    let variables = variables
+        .iter()
+        .map(|name| format!("HOOKFAST_CONSOLE_{name}"));
+    expected.extend(variables);
+    let listed: BTreeSet<String> = table("Settings")
+        .iter()
+        .map(|row| code(&row[0]).remove(0))
+        .collect();
+    assert_eq!(listed, expected);
+}
+
 #[test]
 fn settings_of_the_document_are_those_of_the_configuration() {
     let page = file("docs/CONSOLE.md");
-    let (reference, sample) = (
-        file("docs/CONFIGURATION.md"),
-        file("docs/hookfast.sample.toml"),
-    );
+    let reference = file("docs/CONFIGURATION.md");
     let named: BTreeSet<_> = page
         .split(|c: char| !c.is_ascii_uppercase() && c != '_')
         .filter(|word| word.starts_with("HOOKFAST_CONSOLE_") || *word == "DATABASE_URL")
@@ -147,16 +234,7 @@ fn settings_of_the_document_are_those_of_the_configuration() {
         .collect();
     assert!(!settings.is_empty());
     for (section, key) in settings {
-        let part = sample.split(&format!("\n[{section}]\n")).nth(1);
-        let part = part
-            .expect(&section)
-            .split("\n[")
-            .next()
-            .unwrap_or_default();
-        let has = |line: &str| {
-            line.trim_start_matches('#')
-                .starts_with(&format!("{key} = "))
-        };
-        assert!(part.lines().any(has), "[{section}] {key}");
+        let has = |line: &String| line.starts_with(&format!("{key} = "));
+        assert!(sample(&section).iter().any(has), "[{section}] {key}");
     }
 }

@@ -1,7 +1,7 @@
 //! The SQL that each page shows returns the rows of the page, in psql, with the same role.
 
 use super::{
-    Site, Visitor,
+    Site, Visitor, acts, form,
     psql::{Psql, Row, statements},
     run, text,
 };
@@ -189,7 +189,7 @@ fn keys(page: &str, before: &str) -> BTreeSet<String> {
     let found = main.split(before).skip(1);
     found
         .filter_map(|rest| rest.split(['"', '<', '?', '#']).next())
-        .map(str::to_owned)
+        .map(|key| key.trim().to_owned())
         .collect()
 }
 
@@ -297,7 +297,7 @@ async fn the_statements_of_each_page_return_its_rows_in_psql() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
-/// Pages without rows, and the page of proof, which exists only after a change.
+/// Pages without rows, and the page of proof, which has a test of its own.
 const WITHOUT: [&str; 7] = [
     "/assets/{hash}/{name}",
     "/design",
@@ -325,6 +325,44 @@ fn the_statements_of_every_page_are_run() {
         let is_run = PAGES.iter().any(|(path, _)| is_page(route, path));
         assert_ne!(is_run, WITHOUT.contains(&route), "{route}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_statements_of_previews_and_proofs_run_in_psql() {
+    let site = acts::site().await;
+    let arguments = acts::arguments(&site).await;
+    let person = site.person("mira", &site.operator).await;
+    let operator = site.log_in(&person).await;
+    let psql = Psql {
+        site: &site,
+        person: &person,
+        role: &site.operator,
+        settings: ELSEWHERE,
+    };
+    let mut wrong = Vec::new();
+    for act in [
+        "retry",
+        "reschedule",
+        "retry_all",
+        "replay",
+        "replay_all",
+        "pause_handler",
+        "hold_event",
+        "mute_alert",
+        "approve_quarantined",
+        "reverify_quarantined",
+        "airalo_check_order",
+    ] {
+        let fields = acts::fields(&arguments[act]);
+        let preview = format!("/act/{act}?{}", form(&fields));
+        wrong.extend(compare(&psql, &operator, &preview, &[]).await);
+        let answer = operator.post(&format!("/act/{act}"), &fields).await;
+        assert_eq!(answer.status, 303, "{act}: {}", text(&answer));
+        let proof = answer.header("location").expect("a page");
+        let action = ("<dt>Action</dt><dd>", "audit_log", "action");
+        wrong.extend(compare(&psql, &operator, proof, &[action]).await);
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
 #[tokio::test(flavor = "multi_thread")]
