@@ -154,3 +154,63 @@ pub async fn run() -> ExitCode {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::Arguments;
+    use clap::{Command, CommandFactory as _, Parser as _, error::ErrorKind};
+
+    /// Options of commands on one row or on many that are no filters.
+    const NOT_FILTERS: [&str; 9] = [
+        "all", "due-at", "help", "json", "config", "log-json", "why", "yes",
+    ];
+
+    /// The commands that change one row by its id, or all that match filters.
+    fn of_one_or_all(command: &Command, path: &[String], found: &mut Vec<(Vec<String>, Command)>) {
+        let has = |name: &str| {
+            command
+                .get_arguments()
+                .any(|arg| arg.get_long() == Some(name))
+        };
+        if has("all") && has("yes") && command.get_positionals().next().is_some() {
+            found.push((path.to_vec(), command.clone()));
+        }
+        for child in command.get_subcommands() {
+            let path = [path, &[child.get_name().to_owned()]].concat();
+            of_one_or_all(child, &path, found);
+        }
+    }
+
+    #[test]
+    fn a_filter_beside_an_id_is_an_error() {
+        let mut commands = Vec::new();
+        of_one_or_all(
+            &Arguments::command(),
+            &["hookfast".to_owned()],
+            &mut commands,
+        );
+        let mut filters = 0;
+        for (path, command) in commands {
+            let options = || command.get_arguments().filter_map(|arg| arg.get_long());
+            let mut base = path.clone();
+            base.push("1".to_owned());
+            for required in ["why", "due-at"]
+                .iter()
+                .filter(|name| options().any(|known| known == **name))
+            {
+                base.extend([format!("--{required}"), "2h".to_owned()]);
+            }
+            assert!(Arguments::try_parse_from(&base).is_ok(), "{base:?}");
+            for filter in options().filter(|name| !NOT_FILTERS.contains(name)) {
+                let mut line = base.clone();
+                line.extend([format!("--{filter}"), "2h".to_owned()]);
+                let kind = Arguments::try_parse_from(&line)
+                    .err()
+                    .map(|error| error.kind());
+                assert_eq!(kind, Some(ErrorKind::ArgumentConflict), "{line:?}");
+                filters += 1;
+            }
+        }
+        assert!(filters > 20, "{filters} filters");
+    }
+}

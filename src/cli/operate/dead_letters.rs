@@ -75,23 +75,48 @@ struct Which {
     #[arg(long, requires = "all", conflicts_with = "delivery")]
     handler: Option<String>,
     /// Only this type: airalo.order.completed, or airalo.*
-    #[arg(long = "type", value_name = "TYPE", requires = "all", conflicts_with = "delivery")]
+    #[arg(
+        long = "type",
+        value_name = "TYPE",
+        requires = "all",
+        conflicts_with = "delivery"
+    )]
     of_type: Option<String>,
     /// Only those that died of this reason: attempts_exhausted, rejected, lost or event_missing
     #[arg(long, requires = "all", conflicts_with = "delivery")]
     reason: Option<String>,
     /// Only if the last error matches this pattern, with % as wildcard: 'status 5%'
-    #[arg(long, value_name = "PATTERN", requires = "all", conflicts_with = "delivery")]
+    #[arg(
+        long,
+        value_name = "PATTERN",
+        requires = "all",
+        conflicts_with = "delivery"
+    )]
     error: Option<String>,
     /// Only if the payload matches this jsonpath predicate, such as '$.data.price > 10'
-    #[arg(long, value_name = "JSONPATH", requires = "all", conflicts_with = "delivery")]
+    #[arg(
+        long,
+        value_name = "JSONPATH",
+        requires = "all",
+        conflicts_with = "delivery"
+    )]
     payload: Option<String>,
     /// Only those that died at or after this time: 2h (ago), 7d, or a time such as 2026-07-01 12:00
     /// (UTC)
-    #[arg(long, value_name = "TIME", requires = "all", conflicts_with = "delivery")]
+    #[arg(
+        long,
+        value_name = "TIME",
+        requires = "all",
+        conflicts_with = "delivery"
+    )]
     after: Option<When>,
     /// Only those that died before this time
-    #[arg(long, value_name = "TIME", requires = "all", conflicts_with = "delivery")]
+    #[arg(
+        long,
+        value_name = "TIME",
+        requires = "all",
+        conflicts_with = "delivery"
+    )]
     before: Option<When>,
 }
 

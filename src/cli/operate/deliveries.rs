@@ -81,7 +81,12 @@ struct Reschedule {
     #[arg(long, requires = "all", conflicts_with = "delivery")]
     handler: Option<String>,
     /// Only events of this type, with --all: airalo.order.completed, or airalo.*
-    #[arg(long = "type", value_name = "TYPE", requires = "all", conflicts_with = "delivery")]
+    #[arg(
+        long = "type",
+        value_name = "TYPE",
+        requires = "all",
+        conflicts_with = "delivery"
+    )]
     of_type: Option<String>,
     /// New due time: 2h (from now), a time such as 2026-07-01 12:00 (UTC), or now
     #[arg(long, value_name = "TIME")]

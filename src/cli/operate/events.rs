@@ -96,7 +96,12 @@ struct Erase {
     #[arg(long, requires = "all", conflicts_with = "event")]
     source: Option<String>,
     /// Only this type: airalo.order.completed, or airalo.*
-    #[arg(long = "type", value_name = "TYPE", requires = "all", conflicts_with = "event")]
+    #[arg(
+        long = "type",
+        value_name = "TYPE",
+        requires = "all",
+        conflicts_with = "event"
+    )]
     of_type: Option<String>,
     /// Only those received at or after this time: 2h (ago), 7d, or a time such as 2026-07-01 12:00
     /// (UTC)
@@ -107,7 +112,12 @@ struct Erase {
     before: Option<When>,
     /// Only if the payload matches this jsonpath predicate, such as '$.data.email ==
     /// "a@example.com"'
-    #[arg(long, value_name = "JSONPATH", requires = "all", conflicts_with = "event")]
+    #[arg(
+        long,
+        value_name = "JSONPATH",
+        requires = "all",
+        conflicts_with = "event"
+    )]
     payload: Option<String>,
     /// Reason, recorded in the audit log. It should not repeat the erased data
     #[arg(long)]
