@@ -37,10 +37,11 @@ impl Psql<'_> {
 
     /// What psql prints, or its error.
     pub(super) async fn run(&self, input: &str) -> Result<String, String> {
-        let program = match env::var_os("HOOKFAST_PG_BIN") {
-            Some(folder) => PathBuf::from(folder).join("psql"),
-            None => "psql".into(),
-        };
+        // Not every distribution of the server has psql beside it.
+        let beside =
+            env::var_os("HOOKFAST_PG_BIN").map(|folder| PathBuf::from(folder).join("psql"));
+        let program = beside.filter(|psql| psql.exists());
+        let program = program.unwrap_or_else(|| "psql".into());
         let (field, record) = (FIELD.to_string(), RECORD.to_string());
         let mut psql = Command::new(program)
             .args(["-X", "-q", "-A", "-F", &field, "-R", &record])
