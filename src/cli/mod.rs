@@ -162,7 +162,15 @@ mod tests {
 
     /// Options of commands on one row or on many that are no filters.
     const NOT_FILTERS: [&str; 9] = [
-        "all", "due-at", "help", "json", "config", "log-json", "why", "yes",
+        "all",
+        "due-at",
+        "help",
+        "json",
+        "config",
+        "log-json",
+        "max-attempts",
+        "why",
+        "yes",
     ];
 
     /// The commands that change one row by its id, or all that match filters.
