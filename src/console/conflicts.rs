@@ -23,13 +23,15 @@ pub(super) struct Which {
     pub(super) r#type: Option<String>,
     pub(super) after: Option<SqlArg>,
     pub(super) before: Option<SqlArg>,
+    /// The conflict that is shown, which is not the next one.
+    pub(super) besides: Option<String>,
 }
 
 /// The conflicts that nobody has acknowledged.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Left {
     pub(super) count: i64,
-    /// The newest of them.
+    /// The newest of them, or the one that follows the conflict that is shown.
     pub(super) next: Option<String>,
     /// Whether older conflicts were not read.
     is_partial: bool,
@@ -77,6 +79,7 @@ impl Left {
 
 /// Reads a bounded number of conflicts, the newest first.
 pub(super) async fn left(visit: &mut AsVisitor, which: Which) -> Result<Left, VisitError> {
+    let besides = which.besides;
     let of_times = ViewQuery::of(&views::CONFLICTS)
         .columns(&["event_id"])
         .ids_from("event_id", which.after)
@@ -92,9 +95,22 @@ pub(super) async fn left(visit: &mut AsVisitor, which: Which) -> Result<Left, Vi
     let older: Vec<IdRow> = visit.rows(of_times.skip(SCAN).limit(1)).await?;
     Ok(Left {
         count: i64::try_from(ids.len()).unwrap_or_default(),
-        next: ids.into_iter().next().map(|row| row.event_id),
+        next: next(
+            ids.iter().map(|row| row.event_id.as_str()),
+            besides.as_deref(),
+        ),
         is_partial: !older.is_empty(),
     })
+}
+
+/// The first that is older than the one that is shown; after the oldest, the newest other one.
+fn next<'a>(ids: impl Iterator<Item = &'a str> + Clone, besides: Option<&str>) -> Option<String> {
+    let Some(shown) = besides else {
+        return ids.clone().next().map(str::to_owned);
+    };
+    let older = ids.clone().find(|id| *id < shown);
+    let found = older.or_else(|| ids.clone().find(|id| *id != shown));
+    found.map(str::to_owned)
 }
 
 /// Those of these conflicts that somebody has acknowledged.
@@ -172,6 +188,15 @@ mod tests {
             assert_eq!(left(count, is_partial).sentence(of), expected);
         }
         assert_eq!(left(2, false).sentence(None), "2 conflicts are left.");
+    }
+
+    #[test]
+    fn the_next_conflict_is_another_one() {
+        let of = |ids: &[&str], besides| next(ids.iter().copied(), besides);
+        assert_eq!(of(&["c", "b", "a"], None).as_deref(), Some("c"));
+        assert_eq!(of(&["c", "b", "a"], Some("b")).as_deref(), Some("a"));
+        assert_eq!(of(&["c", "b", "a"], Some("a")).as_deref(), Some("c"));
+        assert_eq!(of(&["a"], Some("a")), None);
     }
 
     #[test]

@@ -3,7 +3,7 @@
 
 use super::{
     address::Address,
-    event_row::{COLUMNS, EventRow, mark_acknowledged, plain},
+    event_row::{COLUMNS, EventRow, complete, plain},
     frame::Frame,
     orders,
     page::written,
@@ -118,7 +118,7 @@ async fn find(visit: &mut AsVisitor, term: &str) -> Result<Found, VisitError> {
             .columns(&COLUMNS)
             .ids("event_id", &ids);
         found.events = visit.rows(listed).await?;
-        mark_acknowledged(visit, &mut found.events).await?;
+        complete(visit, &mut found.events).await?;
     }
     found.jumps = of_orders(visit, term).await?;
     if let Ok(number) = term.parse::<i64>() {

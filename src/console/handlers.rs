@@ -189,9 +189,10 @@ pub(super) fn up_to(count: i64) -> String {
     }
 }
 
+/// Durations are counted by upper bounds: 1, 2 or 5 times a power of ten.
 pub(super) fn milliseconds(duration: Option<f64>) -> String {
     duration
-        .map(|ms| format!("{} ms", number::grouped(ms.round() as i64)))
+        .map(|ms| format!("≤ {} ms", number::grouped(ms.round() as i64)))
         .unwrap_or_default()
 }
 
@@ -271,7 +272,7 @@ mod tests {
         assert_eq!(rate(0.0), "");
         assert_eq!(rate(2.4), "2.4");
         assert_eq!(rate(1234.4), "1,234");
-        assert_eq!(milliseconds(Some(1500.0)), "1,500 ms");
+        assert_eq!(milliseconds(Some(1500.0)), "≤ 1,500 ms");
         assert_eq!(milliseconds(None), "");
     }
 }

@@ -29,6 +29,16 @@ impl Timestamp {
         time::near(self.0, now.0)
     }
 
+    /// The same for what is known to the minute.
+    pub(super) fn near_minute(self, now: Self) -> String {
+        time::near_minute(self.0, now.0)
+    }
+
+    /// `less than 4 min ago`, for what is known to the minute.
+    pub(super) fn age_of_minute(self, now: Self) -> String {
+        time::age_of_minute(self.0, now.0)
+    }
+
     /// `13 min ago`
     pub(super) fn age(self, now: Self) -> String {
         time::age(self.0, now.0)

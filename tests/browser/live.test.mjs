@@ -1,7 +1,7 @@
 // What console.js does, and that everything works without it.
 
 import assert from "node:assert/strict";
-import { open, withoutStatus } from "./browser.mjs";
+import { faults, open, overflow, withoutStatus } from "./browser.mjs";
 import { idsOf, pages } from "./pages.mjs";
 import { parallel } from "./parallel.mjs";
 import { until } from "./site.mjs";
@@ -178,7 +178,14 @@ export default function of({ test, site, postgres, browser }) {
       const other = await context.newPage();
       const answer = await other.goto(`${(await site("acting")).origin}/dead`);
       assert.equal(answer.status(), 503);
-      assert.match(await other.locator("main").innerText(), /answered 200 is stored/);
+      const said = await other.locator("main").innerText();
+      assert.match(said, /The last answer from Postgres was at \d\d:\d\d:\d\d UTC/);
+      assert.match(said, /answered 200 is stored/);
+      assert.equal(await other.locator("ol.steps li").count(), 3);
+      for (const width of [1280, 360]) {
+        await other.setViewportSize({ width, height: 900 });
+        assert.deepEqual([...await faults(other), ...await overflow(other)], []);
+      }
       await other.close();
     } finally {
       await postgres.run();

@@ -46,6 +46,8 @@ export function pages(ids) {
     "events-invalid": "/events?payload=%24..(",
     "event": `/events/${ids.order(9)}`,
     "event-double": `/events/${conflict}`,
+    "event-compared": `/events/${conflict}?with=${ids.order(5)}`,
+    "events-conflicts": "/events?conflicts=only&window=all",
     "event-first": `/events/${ids.order(5)}`,
     "event-running": `/events/${ids.order(1)}`,
     "event-retrying": `/events/${ids.order(2)}`,
@@ -72,6 +74,7 @@ export function pages(ids) {
     "dead-letters-filtered": "/dead?handler=shop&reason=rejected",
     "dead-letters-nothing": "/dead?handler=crm",
     "alerts": "/alerts",
+    "alerts-reported": "/alerts?state=reported&window=all",
     "alerts-resolved": "/alerts?state=resolved",
     "alert": `/alerts/${ids.alerts[0]}`,
     "sources": "/sources",
@@ -95,6 +98,7 @@ export function pages(ids) {
     "act-reschedule": `/act/reschedule?delivery_id=${ids.pending}`,
     "act-check-order": "/act/airalo_check_order?description=Order+2002",
     "act-approve": `/act/approve_quarantined?quarantine_id=${ids.quarantined[0]}`,
+    "act-acknowledge-conflicts": "/act/acknowledge_conflicts?source=airalo",
     "act-discard-quarantined": "/act/discard_quarantined?source=github&reason=wrong_signature",
   };
 }

@@ -110,6 +110,19 @@ export default function of(suite) {
     await context.close();
   });
 
+  test("a page of proof has no fault", async () => {
+    const of = await suite.site("acting");
+    const event = idsOf(suite.postgres, "acting").order(9);
+    const { page, go, context, reports } = await open(await suite.browser(), { console: of, session: await of.logIn("operator") });
+    await go(`/act/hold_event?event_id=${event}`);
+    await page.getByLabel("Reason").fill("a dispute");
+    await page.locator("form.confirm button[type=submit]").click();
+    await page.waitForURL(/\/done\/hold_event/);
+    const found = await inspect({ page, go }, "done", page.url().replace(of.origin, ""), { themes: THEMES, widths: WIDTHS, axeAt: () => true });
+    assert.deepEqual([...found, ...reports], []);
+    await context.close();
+  });
+
   test("pages of problems and of the login have no fault", async () => {
     const how = { themes: THEMES, widths: WIDTHS, axeAt: () => true };
     await inspectAll("operator", problems, how);

@@ -76,6 +76,10 @@ impl Group {
         marks::runs(&self.error, Breaks::Mark)
     }
 
+    pub(super) fn handler_page(&self) -> String {
+        Address::handler(&self.handler).href()
+    }
+
     /// Notes the types of those deliveries that are in the sample.
     pub(super) fn note(&mut self, types: &HashMap<i64, String>) {
         let of_sample = self.sample.iter().filter_map(|id| types.get(id));

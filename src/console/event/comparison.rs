@@ -39,12 +39,15 @@ pub(super) fn address(event_id: &str, other: &str) -> String {
     event.at("difference").href()
 }
 
-/// Reads the other event. `None` if the address names none.
+/// Reads the other event: the one that the address names, else the first of a conflict. `None` if
+/// there is neither.
 pub(super) async fn read(
     request: &PageRequest,
     visit: &mut AsVisitor,
+    first: Option<&str>,
 ) -> Result<Option<Other>, VisitError> {
-    let Some(id) = request.parameter(PARAMETER) else {
+    let named = request.parameter(PARAMETER);
+    let Some(id) = named.or_else(|| first.map(str::to_owned)) else {
         return Ok(None);
     };
     let event = match Uuid::parse_str(&id) {

@@ -20,7 +20,7 @@ pub(super) fn headline(
     }
     if let Some((by, at)) = rows.acknowledged() {
         let of = format!(
-            "It conflicts with an earlier event, which {by} acknowledged {}.",
+            "It conflicts with an earlier event. {by} acknowledged the conflict {}.",
             at.age(now)
         );
         return (kind, format!("{of} {sentence}"));

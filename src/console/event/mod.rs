@@ -5,11 +5,13 @@ mod branches;
 mod comparison;
 mod headline;
 mod path;
+mod precedent;
 mod rows;
 mod story;
 
 use super::{
     address::Address,
+    conflicts::{self, Left},
     event_row,
     frame::Frame,
     page::written,
@@ -31,6 +33,7 @@ use axum::{
 use body::{Command, Header, Tab, TabLink, Visible};
 use branches::Rights;
 use comparison::Comparison;
+use precedent::Precedent;
 use rows::{Attempt, Delivery, EventDetails, Rows};
 use story::Line;
 use uuid::Uuid;
@@ -54,6 +57,9 @@ struct EventPage<'a> {
     payload: Option<Payload<'a>>,
     visible: &'a Visible,
     comparison: Option<Comparison<'a>>,
+    precedent: Option<Precedent>,
+    /// The conflicts of the source that nobody has acknowledged, if the event is one.
+    left: Option<Left>,
     headers: Vec<Header>,
     commands: Vec<Command>,
     may: May,
@@ -83,6 +89,16 @@ impl EventPage<'_> {
             Some(_) => "info",
             None => "critical",
         }
+    }
+
+    /// The next conflict of the source, and the act on all that are left.
+    fn conflict_links(&self) -> Vec<(String, String)> {
+        let source = Some(self.event().source.as_str());
+        let links = self.left.as_ref().map(|left| {
+            let may = self.may.acknowledge && left.count > 1;
+            left.links(source, may)
+        });
+        links.unwrap_or_default()
     }
 
     fn key(&self) -> Option<Vec<Run<'static>>> {
@@ -174,7 +190,13 @@ pub(super) async fn page(
     let Some(rows) = rows::read(&mut visit, id).await? else {
         return Err(missing(id));
     };
-    let other = comparison::read(&request, &mut visit).await?;
+    let other =
+        comparison::read(&request, &mut visit, rows.event.conflicts_with.as_deref()).await?;
+    let precedent = precedent::read(&mut visit, &rows).await?;
+    let left = match rows.event.conflicts_with {
+        Some(_) => Some(conflicts::left(&mut visit, besides(&rows.event)).await?),
+        None => None,
+    };
     let mut frame = Frame::of(&request, &mut visit, "/events", rows.event.r#type.clone()).await?;
     let visitor = visit.visitor.clone();
     visit.finish().await?;
@@ -210,6 +232,8 @@ pub(super) async fn page(
         payload,
         visible: &visible,
         comparison: (other.as_ref()).map(|other| comparison::compare(&rows.event, &visible, other)),
+        precedent,
+        left,
         headers: body::headers(&rows.event),
         commands: body::commands(&rows.event, &visible),
         may: May {
@@ -220,6 +244,15 @@ pub(super) async fn page(
         },
         frame,
     })
+}
+
+/// The conflicts of the same source, of which another one is next.
+fn besides(event: &EventDetails) -> conflicts::Which {
+    conflicts::Which {
+        source: Some(event.source.clone()),
+        besides: Some(event.event_id.clone()),
+        ..conflicts::Which::default()
+    }
 }
 
 /// The exact body as a file. A browser shows none of it.

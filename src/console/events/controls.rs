@@ -95,7 +95,11 @@ pub(super) fn menus(filter: &Filter, frame: &Frame) -> Vec<Menu> {
 pub(super) fn forms(filter: &Filter) -> Vec<Form> {
     let given = |name: &str| filter.here.parameters().iter().any(|p| p.name == name);
     [
-        ("type", "Type", "airalo.order.completed, or airalo.order.*"),
+        (
+            "type",
+            "Type",
+            "A type, or its beginning and a star: orders.paid, orders.*",
+        ),
         (
             "payload",
             "Payload",

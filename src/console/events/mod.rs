@@ -6,7 +6,7 @@ mod search;
 
 use super::{
     conflicts,
-    event_row::{EventRow, mark_acknowledged},
+    event_row::{EventRow, complete},
     frame::Frame,
     page::written,
     problem::PageError,
@@ -108,7 +108,7 @@ pub(super) async fn page(request: PageRequest) -> Result<Response, PageError> {
 /// Reads the rows, and what is around them.
 async fn read(visit: &mut AsVisitor, filter: &Filter) -> Result<(Found, List), VisitError> {
     let mut found = search(visit, filter, &filter.edge, PAGE).await?;
-    mark_acknowledged(visit, &mut found.events).await?;
+    complete(visit, &mut found.events).await?;
     let now = Timestamp(visit.as_of);
     let mut list = List::default();
     let top = found.events.first().map(id_of);
@@ -182,6 +182,7 @@ async fn acknowledge(
         r#type: filter.r#type.clone(),
         after,
         before,
+        besides: None,
     };
     let left = conflicts::left(visit, which).await?;
     let caption = format!("Acknowledge {}", left.counted());

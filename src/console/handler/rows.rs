@@ -171,8 +171,8 @@ impl Failure {
 #[derive(Deserialize)]
 pub(super) struct Durations {
     pub(super) attempts_last_hour: i64,
-    median_ms_last_hour: Option<i64>,
-    p95_ms_last_hour: Option<i64>,
+    median_ms_last_hour: Option<f64>,
+    p95_ms_last_hour: Option<f64>,
 }
 
 impl Durations {
@@ -182,20 +182,13 @@ impl Durations {
         "p95_ms_last_hour",
     ];
 
-    /// They are rounded up to 1, 2 or 5 times a power of ten.
     pub(super) fn median(&self) -> String {
-        up_to_ms(self.median_ms_last_hour)
+        milliseconds(self.median_ms_last_hour)
     }
 
     pub(super) fn p95(&self) -> String {
-        up_to_ms(self.p95_ms_last_hour)
+        milliseconds(self.p95_ms_last_hour)
     }
-}
-
-fn up_to_ms(bound: Option<i64>) -> String {
-    bound.map_or_else(String::new, |ms| {
-        format!("up to {} ms", number::grouped(ms))
-    })
 }
 
 /// A row of `hookfast.workers`.

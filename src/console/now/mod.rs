@@ -5,8 +5,9 @@ mod headline;
 use self::headline::Headline;
 use super::{
     address::Address,
+    event_row,
     frame::{Frame, minute_address},
-    handlers::busy,
+    handlers::{busy, milliseconds},
     page::written,
     problem::PageError,
     request::PageRequest,
@@ -149,22 +150,18 @@ impl HandlerRow {
     }
 
     fn median(&self) -> String {
-        self.median_ms
-            .map(|ms| format!("{ms:.0} ms"))
-            .unwrap_or_default()
+        milliseconds(self.median_ms)
     }
 
     fn p95(&self) -> String {
-        self.p95_ms
-            .map(|ms| format!("{ms:.0} ms"))
-            .unwrap_or_default()
+        milliseconds(self.p95_ms)
     }
 }
 
 impl SourceRow {
     fn last(&self, now: Timestamp) -> String {
         match self.last_event_at {
-            Some(at) => format!("last event {}", at.age(now)),
+            Some(at) => format!("last event {}", at.age_of_minute(now)),
             None => "no event yet".to_owned(),
         }
     }
@@ -185,6 +182,24 @@ impl Failure {
 
     fn types(&self) -> String {
         short::listed(&self.types, 2, "type")
+    }
+
+    /// Whether its handler still has trouble that it may be the cause of.
+    fn is_unrepaired(&self, handlers: &[HandlerRow]) -> bool {
+        let handler = handlers.iter().find(|row| row.handler == self.handler);
+        handler.is_some_and(|row| {
+            row.dead_letters > 0 || ["failing", "open"].contains(&row.state.as_str())
+        })
+    }
+
+    /// `shop fails with orders.paid: status 422.`
+    fn sentence(&self) -> String {
+        let error = event_row::plain(self.error(), 120);
+        let error = error.trim_end_matches('.');
+        match self.types.is_empty() {
+            true => format!("{} fails: {error}.", self.handler),
+            false => format!("{} fails with {}: {error}.", self.handler, self.types()),
+        }
     }
 }
 
@@ -212,7 +227,7 @@ pub(super) async fn now(request: PageRequest) -> Result<Response, PageError> {
     let status: Vec<StatusRow> = visit.call(FunctionCall::of(&functions::STATUS)).await?;
     let slots = ViewQuery::of(&views::PENDING_COUNTS).columns(&["handler", "slots", "busy"]);
     let slots = visit.rows(slots).await?;
-    let failures = visit.rows(failures()).await?;
+    let failures: Vec<Failure> = visit.rows(failures()).await?;
     let unrouted = visit.rows(ViewQuery::of(&views::UNROUTED)).await?;
     let changes: Vec<Change> = visit.rows(changes()).await?;
     let has_events = has_events(&mut visit).await?;
@@ -224,7 +239,7 @@ pub(super) async fn now(request: PageRequest) -> Result<Response, PageError> {
     let headline = headline::headline(&status, &summary.handler_rows, &summary.source_rows);
     written(&NowPage {
         headline,
-        lede: lede(&summary.handler_rows),
+        lede: lede(&summary.handler_rows, &failures),
         strip: Strip::full(&summary.minutes, minute_address),
         areas: areas(&status, &summary.handler_rows, &summary.source_rows),
         handlers: summary.handler_rows.clone(),
@@ -301,7 +316,17 @@ fn worst<'a>(rows: impl Iterator<Item = &'a StatusRow> + Clone) -> &'static str 
 }
 
 /// What is not lost, and who waits.
-fn lede(handlers: &[HandlerRow]) -> String {
+fn lede(handlers: &[HandlerRow], failures: &[Failure]) -> String {
+    match failures
+        .iter()
+        .find(|failure| failure.is_unrepaired(handlers))
+    {
+        Some(failure) => format!("{} {}", waiting(handlers), failure.sentence()),
+        None => waiting(handlers),
+    }
+}
+
+fn waiting(handlers: &[HandlerRow]) -> String {
     let waiting: Vec<_> = handlers
         .iter()
         .filter(|row| row.ready > 0 && !["ok", "retired"].contains(&row.state.as_str()))
@@ -411,7 +436,7 @@ fn areas(status: &[StatusRow], handlers: &[HandlerRow], sources: &[SourceRow]) -
         (None, None) => Area {
             name: "Attention",
             kind: "ok",
-            sentence: "nothing else".to_owned(),
+            sentence: "nothing to do".to_owned(),
             detail: String::new(),
             href: String::new(),
         },

@@ -124,7 +124,7 @@ impl HealthRow {
 
     fn verdict(&self, now: Timestamp) -> Verdict {
         let last = match self.last_event_at {
-            Some(at) => format!("The last event arrived {}.", at.age(now)),
+            Some(at) => format!("The last event arrived {}.", at.age_of_minute(now)),
             None => "No event has ever arrived.".to_owned(),
         };
         let worst = self
@@ -196,9 +196,14 @@ impl HealthRow {
                         _ => String::new(),
                     }
                 ),
-                match self.rejected_last_hour {
-                    0 => String::new(),
-                    some => format!(
+                match (self.rejected_last_hour, self.quarantined) {
+                    (0, _) => String::new(),
+                    (some, 0) => format!(
+                        "{} rejected in the last hour ({}), and none is in quarantine any more.",
+                        number::counted(some, "request was", "requests were"),
+                        self.reasons()
+                    ),
+                    (some, _) => format!(
                         "{} rejected in the last hour ({}). Compare one of them with an event: they are of a stranger, or \
                          genuine and signed with another secret.",
                         number::counted(some, "request was", "requests were"),
@@ -270,7 +275,7 @@ mod tests {
         assert_eq!(verdict.kind, "ok");
         assert_eq!(
             verdict.sentence,
-            "It works. The last event arrived 1 min ago. 12 events in the last hour, 10 are usual."
+            "It works. The last event arrived less than 2 min ago. 12 events in the last hour, 10 are usual."
         );
         assert_eq!(verdict.todo, "");
     }

@@ -234,3 +234,39 @@ async fn conflicts_are_listed_alone_and_show_who_acknowledged_them() {
     let after = page(&operator, &address).await;
     assert!(after.contains(" acknowledged it ") && !after.contains(&acknowledge));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_list_says_how_deliveries_ended_and_a_failed_event_which_one_was_taken_before() {
+    let site = Site::new().await;
+    run(
+        &site,
+        "SELECT order_arrived(n) FROM generate_series(1, 4) n; SELECT delivered(1); SELECT delivered(2); \
+         SELECT died(3); SELECT died(4); SELECT hookfast.retry(1004)"
+            .to_owned(),
+    )
+    .await;
+    let mut id = Vec::new();
+    for n in 1..=4 {
+        id.push(site.text(&format!("(SELECT event_of({n})::text)")).await);
+    }
+    let operator = site.visitor("mira", &site.operator).await;
+    let list = page(&operator, "/events?window=all&type=airalo.*").await;
+    let row = |n: usize| {
+        let (_, rest) = list
+            .split_once(&format!("<a href=\"/events/{}\">", id[n - 1]))
+            .expect("the event is listed");
+        rest.split("</tr>").next().unwrap_or_default().to_owned()
+    };
+    assert!(row(1).contains("1 delivered") && !row(1).contains("dead"));
+    assert!(row(3).contains("1 dead"), "{}", row(3));
+    assert!(!row(4).contains(" dead"), "it was retried: {}", row(4));
+
+    let failed = page(&operator, &format!("/events/{}", id[2])).await;
+    assert!(failed.contains("The last earlier event of this type that shop took is"));
+    assert!(failed.contains(&format!(
+        "href=\"/events/{}?with={}#difference\"",
+        id[2], id[1]
+    )));
+    let taken = page(&operator, &format!("/events/{}", id[1])).await;
+    assert!(!taken.contains("The last earlier event"), "nothing fails");
+}
