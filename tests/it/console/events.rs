@@ -241,7 +241,7 @@ async fn a_list_says_how_deliveries_ended_and_a_failed_event_which_one_was_taken
     run(
         &site,
         "SELECT order_arrived(n) FROM generate_series(1, 4) n; SELECT delivered(1); SELECT delivered(2); \
-         SELECT died(3); SELECT died(4); SELECT hookfast.retry(1004)"
+         SELECT died(3); SELECT died(4); SELECT hookfast.retry(1004, 'repaired')"
             .to_owned(),
     )
     .await;
