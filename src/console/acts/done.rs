@@ -30,7 +30,6 @@ use serde_json::value::RawValue;
 #[template(path = "done.html")]
 struct DonePage {
     frame: Frame,
-    act: &'static Act,
     kind: &'static str,
     headline: String,
     /// What is shown of how many.
@@ -135,7 +134,6 @@ pub(in crate::console) async fn done(
     let (kind, headline) = headline(act, done, changed, line.is_some(), live.has_dead);
     written(&DonePage {
         frame,
-        act,
         kind,
         headline,
         followed: live.followed,

@@ -436,7 +436,7 @@ fn areas(status: &[StatusRow], handlers: &[HandlerRow], sources: &[SourceRow]) -
         (None, None) => Area {
             name: "Attention",
             kind: "ok",
-            sentence: "nothing to do".to_owned(),
+            sentence: "orders, conflicts and storage are fine".to_owned(),
             detail: String::new(),
             href: String::new(),
         },
