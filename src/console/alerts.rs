@@ -6,11 +6,13 @@ mod remedies;
 use super::{
     address::{Address, Choice},
     conflicts::{self, Conflict},
+    event_row,
     frame::Frame,
     page::written,
     problem::PageError,
     request::PageRequest,
     row::Timestamp,
+    summary::HandlerRow,
     view::{
         marks::{self, Breaks, Run},
         number,
@@ -44,6 +46,10 @@ const CONFLICT: &str = "hookfast.conflict";
 const CONDITIONS: &str = "hookfast.handler.paused,hookfast.handler.opened,hookfast.handler.unserved,\
     hookfast.handler.failing,hookfast.handler.behind,hookfast.source.silent,hookfast.source.rejecting,\
     hookfast.source.all_rejected,hookfast.source.unrouted,hookfast.quarantine.full";
+
+/// The conditions that stop deliveries or webhooks.
+const SEVERE: &str = "hookfast.handler.opened,hookfast.handler.unserved,hookfast.handler.failing,\
+    hookfast.source.rejecting,hookfast.source.all_rejected,hookfast.quarantine.full";
 
 /// The types that report something that happened, and does not end.
 const OCCURRENCES: &str = "hookfast.delivery.dead,hookfast.lease.lost,hookfast.conflict,\
@@ -144,6 +150,21 @@ impl Alert {
         }
     }
 
+    /// Its handler as it is now, if it is about one.
+    fn handler<'a>(&self, frame: &'a Frame) -> Option<&'a HandlerRow> {
+        let name = value(&self.facts, "handler")?;
+        let rows = &frame.summary.handler_rows;
+        rows.iter().find(|row| row.handler == name)
+    }
+
+    /// Without acts that have nothing to act on.
+    fn useful(mut self, frame: &Frame) -> Self {
+        let has_dead = self.handler(frame).is_some_and(|row| row.dead_letters > 0);
+        self.acts
+            .retain(|act| has_dead || !act.needs_dead_letters());
+        self
+    }
+
     /// The usual act, unless nothing is left to do.
     fn usual_act(&self) -> Option<&ActLink> {
         let is_done = ["resolved", "acknowledged"].contains(&self.state);
@@ -183,13 +204,23 @@ impl Alert {
 }
 
 impl AlertsPage {
-    fn kind(&self, word: &str) -> &'static str {
-        match word {
-            "open" => "critical",
+    fn kind(&self, alert: &Alert) -> &'static str {
+        match alert.state {
+            "open" if SEVERE.split(',').any(|known| known == alert.row.r#type) => "critical",
+            "open" => "warning",
             "muted" => "paused",
             "not acknowledged" => "critical",
             other => state::kind(other),
         }
+    }
+
+    /// What its handler does now, if that is what it reports: `: the last 6 attempts failed`.
+    fn why(&self, alert: &Alert) -> String {
+        let handler = alert.handler(&self.frame);
+        let why = handler.and_then(|row| row.why.as_deref());
+        why.map_or_else(String::new, |why| {
+            format!(": {}", event_row::plain(why, 160))
+        })
     }
 
     /// What the type means, with the times of this one.
@@ -198,7 +229,8 @@ impl AlertsPage {
         let now = self.frame.as_of;
         match (alert.state, alert.row.resolved_at) {
             ("open", _) => format!(
-                "{message}. It was reported {} and goes on.",
+                "{message}{}. It was reported {} and goes on.",
+                self.why(alert),
                 alert.row.received_at.age(now)
             ),
             ("muted", _) => format!(
@@ -312,11 +344,11 @@ pub(super) async fn page(request: PageRequest) -> Result<Response, PageError> {
     let stopped = stopped_at.map(|last| address(tab, window).with("cursor", last.event_id).href());
     let tab_window = if is_now(tab) { "" } else { window };
     written(&AlertsPage {
-        frame,
         is_one: false,
         alerts: (rows.into_iter())
-            .map(|row| Alert::of(row, &conflicts, &|function| visitor.may(function)))
+            .map(|row| Alert::of(row, &conflicts, &|function| visitor.may(function)).useful(&frame))
             .collect(),
+        frame,
         tab,
         may_mute,
         may_unmute,
@@ -373,12 +405,11 @@ pub(super) async fn one(
     let frame = Frame::of(&request, &mut visit, "/alerts", title).await?;
     let visitor = visit.visitor.clone();
     visit.finish().await?;
+    let alert = Alert::of(row, &conflicts, &|function| visitor.may(function)).useful(&frame);
     written(&AlertsPage {
         frame,
         is_one: true,
-        alerts: vec![Alert::of(row, &conflicts, &|function| {
-            visitor.may(function)
-        })],
+        alerts: vec![alert],
         tab: "",
         may_mute,
         may_unmute,

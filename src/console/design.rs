@@ -39,6 +39,7 @@ struct Design {
 struct Exception {
     kind: &'static str,
     mark: &'static str,
+    brief: &'static str,
     text: &'static str,
     href: &'static str,
 }
@@ -91,10 +92,15 @@ impl Design {
             exceptions: vec![
                 exception(
                     "critical",
+                    "shop failing",
                     "shop is failing: 7 of the last 10 attempts failed",
                 ),
-                exception("warning", "books is paused: release 41"),
-                exception("", "replay 31 to books is running: 620 of 1,000"),
+                exception("warning", "books paused", "books is paused: release 41"),
+                exception(
+                    "",
+                    "replay 31 running",
+                    "replay 31 to books is running: 620 of 1,000",
+                ),
             ],
             path: path(),
             rejected: rejected(),
@@ -125,10 +131,11 @@ impl Design {
     }
 }
 
-fn exception(kind: &'static str, text: &'static str) -> Exception {
+fn exception(kind: &'static str, brief: &'static str, text: &'static str) -> Exception {
     Exception {
         kind,
         mark: kind,
+        brief,
         text,
         href: "#",
     }

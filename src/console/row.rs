@@ -29,11 +29,6 @@ impl Timestamp {
         time::near(self.0, now.0)
     }
 
-    /// The same for what is known to the minute.
-    pub(super) fn near_minute(self, now: Self) -> String {
-        time::near_minute(self.0, now.0)
-    }
-
     /// `less than 4 min ago`, for what is known to the minute.
     pub(super) fn age_of_minute(self, now: Self) -> String {
         time::age_of_minute(self.0, now.0)

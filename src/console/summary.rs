@@ -29,6 +29,8 @@ const MINUTES: i64 = 60;
 pub(super) struct Exception {
     pub(super) kind: &'static str,
     pub(super) mark: &'static str,
+    /// `shop failing`
+    pub(super) brief: String,
     pub(super) text: String,
     pub(super) href: String,
     /// The type and the subject of its alert; empty if it has none.
@@ -166,6 +168,7 @@ async fn read(visit: &mut AsVisitor) -> Result<Summary, PageError> {
     exceptions.extend(replays.iter().map(|replay| Exception {
         kind: "",
         mark: "",
+        brief: format!("replay {} {}", replay.replay_id, replay.state),
         text: format!(
             "replay {} to {} is {}: {} of {}",
             replay.replay_id,
@@ -244,6 +247,7 @@ impl Exception {
     fn mute(&mut self) {
         self.kind = "";
         self.mark = "";
+        self.brief.push_str(" (muted)");
         self.text.push_str(" (muted)");
     }
 }
@@ -275,6 +279,10 @@ fn of_handler(row: &HandlerRow) -> Option<Exception> {
     Some(Exception {
         kind: if mark == "paused" { "warning" } else { mark },
         mark,
+        brief: match row.state.as_str() {
+            "open" => format!("{} unavailable", row.handler),
+            state => format!("{} {state}", row.handler),
+        },
         text: sentence(&row.handler, &row.state, row.why.as_deref()),
         href: Address::handler(&row.handler).href(),
         alert: match row.state.as_str() {
@@ -293,16 +301,17 @@ fn sentence(subject: &str, state: &str, why: Option<&str>) -> String {
 }
 
 fn of_source(row: &SourceRow) -> Option<Exception> {
-    let text = match row.state.as_str() {
-        "silent" => format!("{} is silent", row.source),
-        "rejecting" => format!("{}: most requests are rejected", row.source),
-        "all_rejected" => format!("{}: all recent requests were rejected", row.source),
+    let (brief, text) = match row.state.as_str() {
+        "silent" => ("silent", " is silent"),
+        "rejecting" => ("rejecting", ": most requests are rejected"),
+        "all_rejected" => ("all rejected", ": all recent requests were rejected"),
         _ => return None,
     };
     Some(Exception {
+        brief: format!("{} {brief}", row.source),
+        text: format!("{}{text}", row.source),
         kind: "warning",
         mark: "warning",
-        text,
         href: Address::source(&row.source).href(),
         alert: format!("hookfast.source.{} {}", row.state, row.source),
     })

@@ -20,6 +20,11 @@ pub(super) struct ActLink {
 }
 
 impl ActLink {
+    /// Whether it is about dead letters, of which a handler may have none.
+    pub(super) fn needs_dead_letters(&self) -> bool {
+        self.function.name == functions::RETRY_ALL.name
+    }
+
     /// Whether statements call its function.
     pub(super) fn does(&self, code: &str) -> bool {
         code.contains(&format!("hookfast.{}(", self.function.name))

@@ -60,10 +60,10 @@ fn fate(latest: &[&Outcome<'_>], now: Timestamp) -> (&'static str, String) {
     let delivered = of(&["delivered"]);
     let dead = of(&["dead"]);
     let retrying = of(&["retrying"]);
-    let stuck = of(&["paused", "retired"]);
+    let stuck = of(&["paused"]);
     let pending = of(&["ready", "running", "scheduled", "waiting"]);
     let missing = of(&["not routed"]);
-    let ended = of(&["filtered", "discarded"]);
+    let ended = of(&["filtered", "discarded", "retired"]);
     let have = match delivered.as_slice() {
         [] => String::new(),
         some => format!(" {} it.", has(some)),

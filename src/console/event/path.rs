@@ -44,10 +44,9 @@ pub(super) fn path(
         let is_erased = event.erased_at.is_some();
         outcome.branch(&event.event_id, is_erased, rights, frame.as_of)
     };
-    let path = EventPath {
-        steps: steps(event, visible, frame),
-        branches: shown.iter().map(branch).collect(),
-    };
+    let is_undecided = event.conflicts_with.is_some() && rows.acknowledged().is_none();
+    let branches = shown.iter().map(branch).collect();
+    let path = EventPath::new(steps(event, visible, frame), branches, is_undecided);
     (path, sentence)
 }
 

@@ -231,10 +231,8 @@ async fn page(
             .iter()
             .any(|handler| matches!(handler.has, Has::NotYet | Has::Retrying));
     let (verdict, ticket) = (facts.verdict(), facts.ticket());
-    let path = EventPath {
-        steps: facts.steps(),
-        branches,
-    };
+    let is_undecided = order.is_possibly_double();
+    let path = EventPath::new(facts.steps(), branches, is_undecided);
     written(&OrderPage {
         frame: if is_unfinished {
             frame.refreshed(5)

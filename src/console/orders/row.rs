@@ -58,6 +58,11 @@ pub(super) struct OrderRow {
 }
 
 impl OrderRow {
+    /// Whether nobody has acknowledged yet that it may have been bought twice.
+    pub(super) fn is_possibly_double(&self) -> bool {
+        self.possible_double_purchase && self.acknowledged_at.is_none()
+    }
+
     /// Its page.
     pub(super) fn address(&self) -> String {
         address(

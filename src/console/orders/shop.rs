@@ -101,20 +101,28 @@ pub(super) fn branch(
                 .href(),
             is_primary: true,
         }),
-        _ if row.verdict != "pending" && visitor.may(&functions::REPLAY) => Some(Act {
-            label: "Send again".to_owned(),
-            href: Address::act("replay")
-                .with("event_id", event_id)
-                .with("handler", &row.handler)
-                .href(),
-            is_primary: ["dead", "not routed", "subscribed later"].contains(&row.verdict.as_str()),
-        }),
+        _ if !["pending", "retired"].contains(&row.verdict.as_str())
+            && visitor.may(&functions::REPLAY) =>
+        {
+            Some(Act {
+                label: "Send again".to_owned(),
+                href: Address::act("replay")
+                    .with("event_id", event_id)
+                    .with("handler", &row.handler)
+                    .href(),
+                is_primary: ["dead", "not routed", "subscribed later"]
+                    .contains(&row.verdict.as_str()),
+            })
+        }
         _ => None,
     };
     Branch {
         href: Address::handler(&row.handler).href(),
         handler: row.handler.clone(),
-        kind: state::kind(state),
+        kind: match row.verdict.as_str() {
+            "not routed" | "subscribed later" => "warning",
+            _ => state::kind(state),
+        },
         word: word.to_owned(),
         why: why(row, delivery, now),
         act,
@@ -126,7 +134,6 @@ fn why(row: &Explained, delivery: Option<&Delivery>, now: Timestamp) -> String {
     let Some(delivery) = delivery else {
         return match row.verdict.as_str() {
             "subscribed later" => "it was added after this result arrived",
-            "retired" => "it is no longer in use",
             _ => "",
         }
         .to_owned();

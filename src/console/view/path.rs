@@ -69,6 +69,24 @@ pub(crate) struct EventPath {
 
 impl askama::filters::HtmlSafe for EventPath {}
 
+impl EventPath {
+    /// At most one act is the one to choose: that of the first branch in the worst state. None is
+    /// while something else has to be decided first.
+    pub(crate) fn new(steps: Vec<Step>, mut branches: Vec<Branch>, is_undecided: bool) -> Self {
+        let wanted = |branch: &Branch| branch.act.as_ref().is_some_and(|act| act.is_primary);
+        let worst = |branch: &Branch| branch.kind == "critical" && wanted(branch);
+        let chosen = (branches.iter().position(worst))
+            .or_else(|| branches.iter().position(wanted))
+            .filter(|_| !is_undecided);
+        for (at, branch) in branches.iter_mut().enumerate() {
+            if let Some(act) = &mut branch.act {
+                act.is_primary = chosen == Some(at);
+            }
+        }
+        Self { steps, branches }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -109,6 +127,23 @@ mod tests {
         assert!(page.contains("&#60;shop&#62;"), "{page}");
         assert!(page.contains("button primary"), "{page}");
         assert!(!page.contains("style="), "{page}");
+    }
+
+    #[test]
+    fn one_act_is_primary_unless_something_is_undecided() {
+        let of = |kinds: &[&'static str], is_undecided| {
+            let branches = kinds.iter().map(|kind| branch(kind)).collect();
+            let path = EventPath::new(Vec::new(), branches, is_undecided);
+            let acts = path
+                .branches
+                .iter()
+                .filter_map(|branch| branch.act.as_ref());
+            acts.map(|act| act.is_primary).collect::<Vec<_>>()
+        };
+        let kinds = ["warning", "critical", "critical"];
+        assert_eq!(of(&kinds, false), [false, true, false]);
+        assert_eq!(of(&["warning", "none"], false), [true, false]);
+        assert_eq!(of(&kinds, true), [false, false, false]);
     }
 
     #[test]

@@ -67,12 +67,6 @@ pub(crate) fn age_of_minute(micros: i64, now: i64) -> String {
     }
 }
 
-/// `near` for a time that is known to the minute.
-pub(crate) fn near_minute(micros: i64, now: i64) -> String {
-    let text = near(micros, now);
-    text.strip_suffix(":00").unwrap_or(&text).to_owned()
-}
-
 /// Two units at most: `3 ms`, `4.2 s`, `34 s`, `13 min`, `2 h 51 min`, `3 d 4 h`.
 pub(crate) fn duration(micros: i64) -> String {
     let two = |large: i64, large_name: &str, small: i64, small_name: &str| {
@@ -160,10 +154,8 @@ mod tests {
     }
 
     #[test]
-    fn a_minute_has_no_seconds() {
+    fn the_age_of_a_minute_is_a_bound() {
         let ten = 10 * HOUR;
-        assert_eq!(near_minute(ten, ten), "10:00");
-        assert_eq!(near_minute(0, ten + DAY), "1970-01-01 00:00");
         assert_eq!(age_of_minute(ten, ten + 54 * SECOND), "less than 1 min ago");
         assert_eq!(
             age_of_minute(ten, ten + 3 * MINUTE + 54 * SECOND),
