@@ -486,3 +486,43 @@ async fn a_retried_dead_letter_reaches_its_worker_within_seconds() {
     stop.cancel();
     task.await.expect("it ends normally");
 }
+
+#[tokio::test]
+async fn a_reason_limits_what_is_retried_and_discarded() {
+    let desk = Desk::new().await;
+    desk.events(1..=4, 1).await;
+    for n in 1..=4 {
+        desk.dead(n, "shop", "no").await;
+    }
+    desk.execute(
+        "UPDATE hookfast_data.dead_letters SET reason = 'lost' WHERE delivery_id IN (1, 2)",
+    )
+    .await;
+    for (call, expected, left) in [
+        ("retry_all(reason => 'lost')", "(2,0)", "1,2,3,4"),
+        ("retry_all(reason => 'event_missing')", "(0,0)", "1,2,3,4"),
+        (
+            "retry_all(reason => 'lost', at_most => 9, why => 'a test')",
+            "(2,2)",
+            "3,4",
+        ),
+        (
+            "discard_all(reason => 'lost', at_most => 9, why => 'a test')",
+            "(0,0)",
+            "3,4",
+        ),
+        (
+            "discard_all(reason => 'rejected', at_most => 9, why => 'a test')",
+            "(2,2)",
+            "",
+        ),
+    ] {
+        let done = desk
+            .text(&format!("SELECT (matching, changed) FROM hookfast.{call}"))
+            .await;
+        assert_eq!(done, expected, "{call}");
+        let letters = "SELECT coalesce(string_agg(delivery_id::text, ',' ORDER BY delivery_id), '') \
+            FROM hookfast_data.dead_letters";
+        assert_eq!(desk.text(letters).await, left, "{call}");
+    }
+}
