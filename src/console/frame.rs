@@ -7,7 +7,7 @@ use super::{
     problem::PageError,
     request::PageRequest,
     row::Timestamp,
-    summary::{Exception, Summary},
+    summary::{self, Exception, Summary},
     view::{number, state, strip::Strip},
 };
 use crate::store::catalog::views;
@@ -84,7 +84,12 @@ impl Frame {
         let ran = visit.ran().to_vec();
         let is_lapsed = is_lapsed(visit).await?;
         let of_session = visit.ran().get(ran.len()..).unwrap_or_default().to_vec();
-        let summary = request.console.shared.summaries.of(visit).await?;
+        let summary = request
+            .console
+            .shared
+            .summaries
+            .of(visit, summary::read)
+            .await?;
         let nav = PAGES.map(|(href, label)| NavItem {
             href,
             label,

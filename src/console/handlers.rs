@@ -17,7 +17,6 @@ use crate::store::{ViewQuery, VisitError, Work};
 use askama::Template;
 use axum::response::Response;
 use serde::{Deserialize, de::DeserializeOwned};
-use std::collections::HashMap;
 
 #[derive(Template)]
 #[template(path = "handlers.html")]
@@ -44,18 +43,7 @@ struct HandlerRow {
     ready: i64,
     oldest_ready_age: Option<Span>,
     per_minute: f64,
-    median_ms: Option<f64>,
     p95_ms: Option<f64>,
-    /// Of `hookfast.pending_counts`.
-    #[serde(skip)]
-    running: i64,
-}
-
-/// A row of `hookfast.pending_counts`.
-#[derive(Deserialize)]
-struct BusyRow {
-    handler: String,
-    running: i64,
 }
 
 impl HandlerRow {
@@ -83,16 +71,8 @@ impl HandlerRow {
         up_to(self.dead_letters)
     }
 
-    fn busy(&self) -> String {
-        up_to(self.running)
-    }
-
     fn rate(&self) -> String {
         rate(self.per_minute)
-    }
-
-    fn median(&self) -> String {
-        milliseconds(self.median_ms)
     }
 
     fn p95(&self) -> String {
@@ -128,19 +108,9 @@ pub(super) async fn page(request: PageRequest) -> Result<Response, PageError> {
             "ready",
             "oldest_ready_age",
             "per_minute",
-            "median_ms",
             "p95_ms",
         ]))
         .await?;
-    let busy = ViewQuery::of(&views::PENDING_COUNTS).columns(&["handler", "running"]);
-    let busy: Vec<BusyRow> = visit.rows(busy).await?;
-    let busy: HashMap<_, _> = busy
-        .into_iter()
-        .map(|row| (row.handler, row.running))
-        .collect();
-    for row in &mut rows {
-        row.running = busy.get(&row.handler).copied().unwrap_or_default();
-    }
     let frame = Frame::of(&request, &mut visit, "/handlers", "Handlers").await?;
     let may = |function| visit.visitor.may(function);
     let (can_pause, can_resume, can_pause_all, can_resume_all) = (
@@ -215,7 +185,7 @@ pub(super) fn rate(per_minute: f64) -> String {
 }
 
 /// What needs somebody is first.
-fn rank(state: &str) -> u8 {
+pub(super) fn rank(state: &str) -> u8 {
     match (state, state::kind(state)) {
         ("retired", _) => 4,
         (_, "critical") => 0,

@@ -33,6 +33,7 @@ mod proxy;
 mod request;
 mod row;
 mod settings;
+mod shared;
 mod sources;
 mod summary;
 mod view;
@@ -49,8 +50,10 @@ use axum::{
     routing::{any, get, post},
 };
 use login::LoginAttempts;
+use now::NowRows;
+use shared::SharedByRole;
 use std::{sync::Arc, time::Duration};
-use summary::Summaries;
+use summary::Summary;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
@@ -65,7 +68,8 @@ pub struct Console {
 struct Shared {
     visitors: Visitors,
     settings: ConsoleSettings,
-    summaries: Summaries,
+    summaries: SharedByRole<Summary>,
+    now: SharedByRole<NowRows>,
     login_attempts: LoginAttempts,
     once: acts::Once,
 }
@@ -76,7 +80,8 @@ impl Console {
         let shared = Shared {
             visitors: Visitors::new(database, &settings.role),
             settings,
-            summaries: Summaries::default(),
+            summaries: SharedByRole::default(),
+            now: SharedByRole::default(),
             login_attempts: LoginAttempts::default(),
             once: acts::Once::default(),
         };

@@ -1,5 +1,4 @@
-//! What every page shows about the whole system. It is read once for all visitors of a role, and
-//! kept for some seconds: fifty open tabs cost little more than one.
+//! What every page shows about the whole system.
 
 use super::{
     address::Address,
@@ -10,16 +9,7 @@ use super::{
 };
 use crate::store::catalog::views;
 use crate::store::{AsVisitor, SqlArg, ViewQuery};
-use parking_lot::Mutex;
 use serde::Deserialize;
-use std::{
-    collections::HashMap,
-    sync::Arc,
-    time::{Duration, Instant},
-};
-
-/// How long a summary is shown without being read again.
-const FRESH: Duration = Duration::from_secs(3);
 
 /// The minutes of the intake strip.
 const MINUTES: i64 = 60;
@@ -83,27 +73,7 @@ pub(super) struct SourceRow {
     pub(super) quarantined: i64,
 }
 
-/// Summaries by role, since roles see different things.
-#[derive(Default)]
-pub(super) struct Summaries(Mutex<HashMap<String, (Instant, Arc<Summary>)>>);
-
-impl Summaries {
-    pub(super) async fn of(&self, visit: &mut AsVisitor) -> Result<Arc<Summary>, PageError> {
-        let role = visit.visitor.role.clone();
-        if let Some((read, summary)) = self.0.lock().get(&role)
-            && read.elapsed() < FRESH
-        {
-            return Ok(summary.clone());
-        }
-        let summary = Arc::new(read(visit).await?);
-        self.0
-            .lock()
-            .insert(role, (Instant::now(), summary.clone()));
-        Ok(summary)
-    }
-}
-
-async fn read(visit: &mut AsVisitor) -> Result<Summary, PageError> {
+pub(super) async fn read(visit: &mut AsVisitor) -> Result<Summary, PageError> {
     let ran_before = visit.ran().len();
     let handler_rows: Vec<HandlerRow> = visit
         .rows(ViewQuery::of(&views::HANDLER_HEALTH).columns(&[

@@ -101,7 +101,7 @@ export default function of({ test, site, postgres, browser }) {
 
   test("a form with changes, and a hidden tab, are not refreshed", async () => {
     const { page, go, context } = await window_("fixture");
-    await go("/handlers/shop");
+    await go("/");
     const asked = [];
     page.on("request", (request) => { if (request.headers()["hookfast-part"]) asked.push(request.url()); });
     const again = () => page.evaluate(() => document.dispatchEvent(new Event("visibilitychange")));

@@ -7,7 +7,7 @@ use super::{
     address::Address,
     event_row,
     frame::{Frame, minute_address},
-    handlers::{busy, milliseconds},
+    handlers::{busy, milliseconds, rank},
     page::written,
     problem::PageError,
     request::PageRequest,
@@ -20,6 +20,7 @@ use crate::store::{AsVisitor, FunctionCall, SqlArg, ViewQuery, Work};
 use askama::Template;
 use axum::response::Response;
 use serde::Deserialize;
+use std::sync::Arc;
 
 #[derive(Template)]
 #[template(path = "now.html")]
@@ -31,11 +32,8 @@ struct NowPage {
     strip: Strip,
     areas: [Area; 3],
     handlers: Vec<HandlerRow>,
-    slots: Vec<Slots>,
     sources: Vec<SourceRow>,
-    failures: Vec<Failure>,
-    unrouted: Vec<Unrouted>,
-    changes: Vec<Change>,
+    rows: Arc<NowRows>,
     steps: Vec<SetupStep>,
 }
 
@@ -133,7 +131,7 @@ impl NowPage {
     /// How many of its slots are busy: `12 of 16`.
     fn busy(&self, handler: &HandlerRow) -> String {
         let of = |row: &&Slots| row.handler == handler.handler;
-        let found = self.slots.iter().find(of);
+        let found = self.rows.slots.iter().find(of);
         found.map_or_else(String::new, |row| busy(row.busy, row.slots))
     }
 }
@@ -222,42 +220,65 @@ impl Change {
     }
 }
 
+/// What the page shows besides the summary.
+pub(super) struct NowRows {
+    status: Vec<StatusRow>,
+    slots: Vec<Slots>,
+    failures: Vec<Failure>,
+    unrouted: Vec<Unrouted>,
+    changes: Vec<Change>,
+    has_events: bool,
+    as_of: Timestamp,
+    /// The statements that read it.
+    ran: Vec<String>,
+}
+
+async fn read(visit: &mut AsVisitor) -> Result<NowRows, PageError> {
+    let ran_before = visit.ran().len();
+    let slots = ViewQuery::of(&views::PENDING_COUNTS).columns(&["handler", "slots", "busy"]);
+    Ok(NowRows {
+        status: visit.call(FunctionCall::of(&functions::STATUS)).await?,
+        slots: visit.rows(slots).await?,
+        failures: visit.rows(failures()).await?,
+        unrouted: visit.rows(ViewQuery::of(&views::UNROUTED)).await?,
+        changes: visit.rows(changes()).await?,
+        has_events: has_events(visit).await?,
+        as_of: Timestamp(visit.as_of),
+        ran: visit.ran().get(ran_before..).unwrap_or_default().to_vec(),
+    })
+}
+
 pub(super) async fn now(request: PageRequest) -> Result<Response, PageError> {
     let mut visit = request.visit(Work::Page).await?;
-    let status: Vec<StatusRow> = visit.call(FunctionCall::of(&functions::STATUS)).await?;
-    let slots = ViewQuery::of(&views::PENDING_COUNTS).columns(&["handler", "slots", "busy"]);
-    let slots = visit.rows(slots).await?;
-    let failures: Vec<Failure> = visit.rows(failures()).await?;
-    let unrouted = visit.rows(ViewQuery::of(&views::UNROUTED)).await?;
-    let changes: Vec<Change> = visit.rows(changes()).await?;
-    let has_events = has_events(&mut visit).await?;
-    let frame = Frame::of(&request, &mut visit, "/", "Now")
+    let rows = request.console.shared.now.of(&mut visit, read).await?;
+    let mut frame = Frame::of(&request, &mut visit, "/", "Now")
         .await?
         .refreshed(5);
     visit.finish().await?;
+    frame.ran.clone_from(&rows.ran);
+    frame.as_of = frame.as_of.min(rows.as_of);
     let summary = frame.summary.clone();
-    let headline = headline::headline(&status, &summary.handler_rows, &summary.source_rows);
+    let headline = headline::headline(&rows.status, &summary.handler_rows, &summary.source_rows);
+    let mut handlers = summary.handler_rows.clone();
+    handlers.sort_by_key(|row| rank(&row.state));
     written(&NowPage {
         headline,
-        lede: lede(&summary.handler_rows, &failures),
+        lede: lede(&summary.handler_rows, &rows.failures),
         strip: Strip::full(&summary.minutes, minute_address),
-        areas: areas(&status, &summary.handler_rows, &summary.source_rows),
-        handlers: summary.handler_rows.clone(),
-        slots,
+        areas: areas(&rows.status, &summary.handler_rows, &summary.source_rows),
+        handlers,
         sources: summary
             .source_rows
             .iter()
             .filter(|source| source.kind != "hookfast")
             .cloned()
             .collect(),
-        failures,
-        unrouted,
-        changes,
-        steps: if has_events {
+        steps: if rows.has_events {
             Vec::new()
         } else {
             steps(&summary.source_rows)
         },
+        rows,
         frame,
     })
 }

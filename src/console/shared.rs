@@ -1,0 +1,54 @@
+//! What pages show of the whole system. It is read once for all visitors of a role, and kept for some
+//! seconds: fifty open tabs cost little more than one.
+
+use crate::store::AsVisitor;
+use parking_lot::Mutex;
+use std::{
+    collections::HashMap,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+/// How long it is shown without being read again.
+const FRESH: Duration = Duration::from_secs(3);
+/// How long a visitor waits for another one that reads it.
+const WAIT: Duration = Duration::from_secs(1);
+
+type Slot<T> = Arc<tokio::sync::Mutex<Option<(Instant, Arc<T>)>>>;
+
+/// Values by role, since roles see different things.
+pub(super) struct SharedByRole<T>(Mutex<HashMap<String, Slot<T>>>);
+
+impl<T> Default for SharedByRole<T> {
+    fn default() -> Self {
+        Self(Mutex::default())
+    }
+}
+
+impl<T> SharedByRole<T> {
+    /// The value for the visitor's role. Of several visitors at once, one reads it.
+    pub(super) async fn of<E>(
+        &self,
+        visit: &mut AsVisitor,
+        read: impl AsyncFnOnce(&mut AsVisitor) -> Result<T, E>,
+    ) -> Result<Arc<T>, E> {
+        let slot = self
+            .0
+            .lock()
+            .entry(visit.visitor.role.clone())
+            .or_default()
+            .clone();
+        // If the other one takes long, its result may never come.
+        let Ok(mut kept) = tokio::time::timeout(WAIT, slot.lock()).await else {
+            return read(visit).await.map(Arc::new);
+        };
+        if let Some((at, value)) = &*kept
+            && at.elapsed() < FRESH
+        {
+            return Ok(value.clone());
+        }
+        let value = Arc::new(read(visit).await?);
+        *kept = Some((Instant::now(), value.clone()));
+        Ok(value)
+    }
+}
