@@ -1,4 +1,4 @@
-//! The last earlier event of the same type that the failing handler took: whether the sender or the
+//! The last earlier event of the same type that was delivered to the failing handler: whether the sender or the
 //! receiver has changed since is seen by comparing both.
 
 use super::{comparison, rows::Rows};
@@ -14,8 +14,8 @@ const OF_TYPE: u32 = 50;
 /// What the page says about the handler that fails.
 pub(super) struct Precedent {
     pub(super) handler: String,
-    /// The last that it took, and when; `None` if it took none of those that were searched.
-    pub(super) taken: Option<(String, Timestamp)>,
+    /// The last that was delivered to it, and when; `None` if none of those that were searched was.
+    pub(super) delivered: Option<(String, Timestamp)>,
 }
 
 impl Precedent {
@@ -34,7 +34,7 @@ struct IdRow {
 }
 
 #[derive(Deserialize)]
-struct TakenRow {
+struct DeliveredRow {
     event_id: String,
     finished_at: Timestamp,
 }
@@ -58,22 +58,22 @@ pub(super) async fn read(
         .limit(OF_TYPE);
     let earlier: Vec<IdRow> = visit.rows(earlier).await?;
     let ids: Vec<_> = earlier.into_iter().map(|row| row.event_id).collect();
-    let taken = match ids.is_empty() {
+    let delivered = match ids.is_empty() {
         true => None,
         false => {
-            let taken = ViewQuery::of(&views::ATTEMPTS)
+            let last = ViewQuery::of(&views::ATTEMPTS)
                 .columns(&["event_id", "finished_at"])
                 .ids("event_id", &ids)
                 .is("handler", Some(SqlArg::text(&delivery.handler)))
                 .is("outcome", Some(SqlArg::text("delivered")))
                 .order("event_id DESC")
                 .limit(1);
-            let taken: Vec<TakenRow> = visit.rows(taken).await?;
-            taken.into_iter().next()
+            let last: Vec<DeliveredRow> = visit.rows(last).await?;
+            last.into_iter().next()
         }
     };
     Ok(Some(Precedent {
         handler: delivery.handler.clone(),
-        taken: taken.map(|row| (row.event_id, row.finished_at)),
+        delivered: delivered.map(|row| (row.event_id, row.finished_at)),
     }))
 }

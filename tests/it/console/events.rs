@@ -236,7 +236,7 @@ async fn conflicts_are_listed_alone_and_show_who_acknowledged_them() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_list_says_how_deliveries_ended_and_a_failed_event_which_one_was_taken_before() {
+async fn a_list_says_how_deliveries_ended_and_a_failed_event_which_was_delivered_before() {
     let site = Site::new().await;
     run(
         &site,
@@ -262,7 +262,7 @@ async fn a_list_says_how_deliveries_ended_and_a_failed_event_which_one_was_taken
     assert!(!row(4).contains(" dead"), "it was retried: {}", row(4));
 
     let failed = page(&operator, &format!("/events/{}", id[2])).await;
-    assert!(failed.contains("The last earlier event of this type that shop took is"));
+    assert!(failed.contains("The last earlier event of this type that was delivered to shop is"));
     assert!(failed.contains(&format!(
         "href=\"/events/{}?with={}#difference\"",
         id[2], id[1]
