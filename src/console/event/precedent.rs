@@ -58,20 +58,15 @@ pub(super) async fn read(
         .limit(OF_TYPE);
     let earlier: Vec<IdRow> = visit.rows(earlier).await?;
     let ids: Vec<_> = earlier.into_iter().map(|row| row.event_id).collect();
-    let delivered = match ids.is_empty() {
-        true => None,
-        false => {
-            let last = ViewQuery::of(&views::ATTEMPTS)
-                .columns(&["event_id", "finished_at"])
-                .ids("event_id", &ids)
-                .is("handler", Some(SqlArg::text(&delivery.handler)))
-                .is("outcome", Some(SqlArg::text("delivered")))
-                .order("event_id DESC")
-                .limit(1);
-            let last: Vec<DeliveredRow> = visit.rows(last).await?;
-            last.into_iter().next()
-        }
-    };
+    let last = ViewQuery::of(&views::ATTEMPTS)
+        .columns(&["event_id", "finished_at"])
+        .ids("event_id", &ids)
+        .is("handler", Some(SqlArg::text(&delivery.handler)))
+        .is("outcome", Some(SqlArg::text("delivered")))
+        .order("event_id DESC")
+        .limit(1);
+    let last: Vec<DeliveredRow> = visit.rows(last).await?;
+    let delivered = last.into_iter().next();
     Ok(Some(Precedent {
         handler: delivery.handler.clone(),
         delivered: delivered.map(|row| (row.event_id, row.finished_at)),
