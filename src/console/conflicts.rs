@@ -104,12 +104,17 @@ pub(super) async fn left(visit: &mut AsVisitor, which: Which) -> Result<Left, Vi
 }
 
 /// The first that is older than the one that is shown; after the oldest, the newest other one.
-fn next<'a>(ids: impl Iterator<Item = &'a str> + Clone, besides: Option<&str>) -> Option<String> {
-    let Some(shown) = besides else {
-        return ids.clone().next().map(str::to_owned);
+fn next<'a>(
+    mut ids: impl Iterator<Item = &'a str> + Clone,
+    besides: Option<&str>,
+) -> Option<String> {
+    let found = match besides {
+        None => ids.next(),
+        Some(shown) => {
+            let older = ids.clone().find(|id| *id < shown);
+            older.or_else(|| ids.find(|id| *id != shown))
+        }
     };
-    let older = ids.clone().find(|id| *id < shown);
-    let found = older.or_else(|| ids.clone().find(|id| *id != shown));
     found.map(str::to_owned)
 }
 

@@ -9,12 +9,20 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// How long it is shown without being read again.
+/// How long it is shown at least without being read again.
 const FRESH: Duration = Duration::from_secs(3);
+/// It is shown so many times as long as reading it took, so that reading it costs the database at
+/// most a fortieth of a processor.
+const TIMES: u32 = 40;
 /// How long a visitor waits for another one that reads it.
 const WAIT: Duration = Duration::from_secs(1);
 
-type Slot<T> = Arc<tokio::sync::Mutex<Option<(Instant, Arc<T>)>>>;
+struct Kept<T> {
+    until: Instant,
+    value: Arc<T>,
+}
+
+type Slot<T> = Arc<tokio::sync::Mutex<Option<Kept<T>>>>;
 
 /// Values by role, since roles see different things.
 pub(super) struct SharedByRole<T>(Mutex<HashMap<String, Slot<T>>>);
@@ -42,13 +50,17 @@ impl<T> SharedByRole<T> {
         let Ok(mut kept) = tokio::time::timeout(WAIT, slot.lock()).await else {
             return read(visit).await.map(Arc::new);
         };
-        if let Some((at, value)) = &*kept
-            && at.elapsed() < FRESH
+        if let Some(kept) = &*kept
+            && Instant::now() < kept.until
         {
-            return Ok(value.clone());
+            return Ok(kept.value.clone());
         }
+        let began = Instant::now();
         let value = Arc::new(read(visit).await?);
-        *kept = Some((Instant::now(), value.clone()));
+        *kept = Some(Kept {
+            until: began + FRESH.max(TIMES * began.elapsed()),
+            value: value.clone(),
+        });
         Ok(value)
     }
 }

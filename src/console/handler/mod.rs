@@ -191,7 +191,7 @@ pub(super) async fn page(
     let may = May::of(&visit);
     let mut frame = Frame::of(&request, &mut visit, "/handlers", &name)
         .await?
-        .refreshed(10);
+        .refreshed(15);
     visit.finish().await?;
     // The tab that has something, unless one is chosen.
     let first_tab = match (health.ready, health.dead_letters) {
