@@ -10,7 +10,9 @@ SELECT
     hookfast_data.later_up_to(h.id, statement_timestamp() + interval '120 minutes', 10000) AS due_in_120_minutes,
     s.slots,
     -- Claims take the deliveries that are due first, so those that run are among the first, and slots are few.
-    least(s.slots, hookfast_data.running_up_to(h.id, 4 * s.slots + 100)) AS busy
+    -- Without slots the limit would be null, which is none.
+    CASE WHEN s.slots IS NOT NULL
+        THEN least(s.slots, hookfast_data.running_up_to(h.id, least(4 * s.slots + 100, 10000))) END AS busy
 FROM hookfast_data.handlers h
 CROSS JOIN LATERAL (SELECT sum(p.slots[array_position(p.handlers, h.name)]) AS slots FROM hookfast_data.processes p
     WHERE h.name = ANY (p.handlers) AND p.seen_at > statement_timestamp() - interval '20 seconds') s
