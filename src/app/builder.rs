@@ -71,14 +71,11 @@ impl HandlerDeclaration {
     /// How many deliveries this process runs at a time; `None` if clients run them.
     pub(super) fn slots(&self) -> Option<i32> {
         let policy = &self.subscription.policy;
-        let count = match &self.by {
-            Execution::InProcess(ExecutionMode::Plain(_)) => policy.concurrency.max(1),
-            Execution::InProcess(ExecutionMode::InTransaction(_)) | Execution::SqlFunction(_) => {
-                policy.connections.count() as usize
-            }
+        let slots = match &self.by {
             Execution::Pull => return None,
+            _ => policy.attempts_at_once(self.is_transactional()),
         };
-        Some(i32::try_from(count).unwrap_or(i32::MAX))
+        Some(i32::try_from(slots).unwrap_or(i32::MAX))
     }
 }
 

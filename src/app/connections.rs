@@ -51,7 +51,7 @@ impl Builder {
 }
 
 impl HandlerDeclaration {
-    fn is_transactional(&self) -> bool {
+    pub(super) fn is_transactional(&self) -> bool {
         match &self.by {
             Execution::InProcess(ExecutionMode::InTransaction(_)) | Execution::SqlFunction(_) => {
                 true

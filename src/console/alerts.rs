@@ -1,4 +1,4 @@
-//! Alerts: what Hookfast reported, whether it goes on, and what to do about it.
+//! Alerts: the conditions and events that Hookfast reported, whether they still hold, and what to do.
 
 mod facts;
 mod remedies;
@@ -229,7 +229,7 @@ impl AlertsPage {
         let now = self.frame.as_of;
         match (alert.state, alert.row.resolved_at) {
             ("open", _) => format!(
-                "{message}{}. It was reported {} and goes on.",
+                "{message}{}. It was reported {} and still holds.",
                 self.why(alert),
                 alert.row.received_at.age(now)
             ),

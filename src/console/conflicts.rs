@@ -16,20 +16,20 @@ struct IdRow {
     event_id: String,
 }
 
-/// Which conflicts are looked at.
+/// ConflictFilter conflicts are looked at.
 #[derive(Default)]
-pub(super) struct Which {
+pub(super) struct ConflictFilter {
     pub(super) source: Option<String>,
     pub(super) r#type: Option<String>,
     pub(super) after: Option<SqlArg>,
     pub(super) before: Option<SqlArg>,
     /// The conflict that is shown, which is not the next one.
-    pub(super) besides: Option<String>,
+    pub(super) except: Option<String>,
 }
 
 /// The conflicts that nobody has acknowledged.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Left {
+pub(super) struct Unacknowledged {
     pub(super) count: i64,
     /// The newest of them, or the one that follows the conflict that is shown.
     pub(super) next: Option<String>,
@@ -37,7 +37,7 @@ pub(super) struct Left {
     is_partial: bool,
 }
 
-impl Left {
+impl Unacknowledged {
     /// `3 conflicts`.
     pub(super) fn counted(&self) -> String {
         let noun = if self.count == 1 {
@@ -78,26 +78,29 @@ impl Left {
 }
 
 /// Reads a bounded number of conflicts, the newest first.
-pub(super) async fn left(visit: &mut AsVisitor, which: Which) -> Result<Left, VisitError> {
-    let besides = which.besides;
+pub(super) async fn unacknowledged(
+    visit: &mut AsVisitor,
+    filter: ConflictFilter,
+) -> Result<Unacknowledged, VisitError> {
+    let except = filter.except;
     let of_times = ViewQuery::of(&views::CONFLICTS)
         .columns(&["event_id"])
-        .ids_from("event_id", which.after)
-        .ids_below("event_id", which.before);
+        .ids_from("event_id", filter.after)
+        .ids_below("event_id", filter.before);
     let ids = of_times
         .clone()
         .among(SCAN)
-        .is("source", which.source.map(SqlArg::text))
-        .of_type("type", which.r#type.as_deref())
+        .is("source", filter.source.map(SqlArg::text))
+        .of_type("type", filter.r#type.as_deref())
         .is_null("acknowledged_at")
         .limit(COUNTED + 1);
     let ids: Vec<IdRow> = visit.rows(ids).await?;
     let older: Vec<IdRow> = visit.rows(of_times.skip(SCAN).limit(1)).await?;
-    Ok(Left {
+    Ok(Unacknowledged {
         count: i64::try_from(ids.len()).unwrap_or_default(),
         next: next(
             ids.iter().map(|row| row.event_id.as_str()),
-            besides.as_deref(),
+            except.as_deref(),
         ),
         is_partial: !older.is_empty(),
     })
@@ -106,9 +109,9 @@ pub(super) async fn left(visit: &mut AsVisitor, which: Which) -> Result<Left, Vi
 /// The first that is older than the one that is shown; after the oldest, the newest other one.
 fn next<'a>(
     mut ids: impl Iterator<Item = &'a str> + Clone,
-    besides: Option<&str>,
+    except: Option<&str>,
 ) -> Option<String> {
-    let found = match besides {
+    let found = match except {
         None => ids.next(),
         Some(shown) => {
             let older = ids.clone().find(|id| *id < shown);
@@ -169,8 +172,8 @@ pub(super) async fn by_id(
 mod tests {
     use super::*;
 
-    fn left(count: i64, is_partial: bool) -> Left {
-        Left {
+    fn left(count: i64, is_partial: bool) -> Unacknowledged {
+        Unacknowledged {
             count,
             next: (count > 0).then(|| "a".to_owned()),
             is_partial,
@@ -197,7 +200,7 @@ mod tests {
 
     #[test]
     fn the_next_conflict_is_another_one() {
-        let of = |ids: &[&str], besides| next(ids.iter().copied(), besides);
+        let of = |ids: &[&str], except| next(ids.iter().copied(), except);
         assert_eq!(of(&["c", "b", "a"], None).as_deref(), Some("c"));
         assert_eq!(of(&["c", "b", "a"], Some("b")).as_deref(), Some("a"));
         assert_eq!(of(&["c", "b", "a"], Some("a")).as_deref(), Some("c"));

@@ -74,6 +74,14 @@ struct Shared {
     once: acts::Once,
 }
 
+impl Shared {
+    /// Forgets what was read for all visitors of a role.
+    fn forget(&self) {
+        self.summaries.forget();
+        self.now.forget();
+    }
+}
+
 impl Console {
     /// It connects with the first request. `database` has the login of the console.
     pub fn new(database: &Database, settings: ConsoleSettings) -> Self {

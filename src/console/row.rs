@@ -4,7 +4,7 @@ use super::view::{short, time};
 use serde::{Deserialize, Deserializer, de::Error as _};
 
 /// A time, in microseconds since 1970.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Timestamp(pub(super) i64);
 
 impl Timestamp {

@@ -1,5 +1,5 @@
-//! What pages show of the whole system. It is read once for all visitors of a role, and kept for some
-//! seconds: fifty open tabs cost little more than one.
+//! Rows about the whole system, which are read once for all visitors of a role and kept for some
+//! seconds, so that the cost of open tabs does not grow with their number.
 
 use crate::store::AsVisitor;
 use parking_lot::Mutex;
@@ -11,8 +11,8 @@ use std::{
 
 /// How long it is shown at least without being read again.
 const FRESH: Duration = Duration::from_secs(3);
-/// It is shown so many times as long as reading it took, so that reading it costs the database at
-/// most a fortieth of a processor.
+/// It is shown at least so many times as long as reading it took, so that for each role reading it
+/// takes at most a fortieth of the time.
 const TIMES: u32 = 40;
 /// How long a visitor waits for another one that reads it.
 const WAIT: Duration = Duration::from_secs(1);
@@ -34,6 +34,11 @@ impl<T> Default for SharedByRole<T> {
 }
 
 impl<T> SharedByRole<T> {
+    /// Reads everything again when it is needed next.
+    pub(super) fn forget(&self) {
+        self.0.lock().clear();
+    }
+
     /// The value for the visitor's role. Of several visitors at once, one reads it.
     pub(super) async fn of<E>(
         &self,

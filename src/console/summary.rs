@@ -30,6 +30,7 @@ pub(super) struct Exception {
 /// The summary.
 #[derive(Default)]
 pub(super) struct Summary {
+    pub(super) as_of: Timestamp,
     pub(super) exceptions: Vec<Exception>,
     pub(super) minutes: Vec<Minute>,
     pub(super) orders: i64,
@@ -163,6 +164,7 @@ pub(super) async fn read(visit: &mut AsVisitor) -> Result<Summary, PageError> {
         _ => 3,
     });
     Ok(Summary {
+        as_of: Timestamp(visit.as_of),
         minutes: minutes(&counts, visit.as_of / 60_000_000),
         orders: order_rows
             .iter()

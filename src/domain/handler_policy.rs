@@ -33,6 +33,16 @@ pub struct HandlerPolicy {
     pub behind_after: Duration,
 }
 
+impl HandlerPolicy {
+    /// How many attempts run at once in one process.
+    pub fn attempts_at_once(&self, is_in_transaction: bool) -> usize {
+        match is_in_transaction {
+            true => self.connections.count() as usize,
+            false => self.concurrency.max(1),
+        }
+    }
+}
+
 impl Default for HandlerPolicy {
     /// The default retry policy, a timeout of 30 s, 32 attempts at once (4 in the settling
     /// transaction), and no order, rate limit or filter.

@@ -11,6 +11,7 @@ use super::{
     error::within,
     public_query::{FunctionCall, SqlStatement, ViewQuery},
 };
+use parking_lot::Mutex;
 use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
 use sqlx::{
@@ -22,7 +23,7 @@ use sqlx::{
 };
 use std::{
     collections::HashSet,
-    sync::{Arc, Mutex, PoisonError},
+    sync::Arc,
     time::{Duration, SystemTime},
 };
 
@@ -169,11 +170,11 @@ struct LastAnswer(Arc<Mutex<Option<SystemTime>>>);
 
 impl LastAnswer {
     fn set(&self) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(SystemTime::now());
+        *self.0.lock() = Some(SystemTime::now());
     }
 
     fn get(&self) -> Option<SystemTime> {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        *self.0.lock()
     }
 
     fn unavailable(&self, cause: StoreError) -> VisitError {

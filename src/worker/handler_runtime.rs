@@ -80,16 +80,15 @@ impl HandlerRuntime {
             policy,
             runs,
         } = served;
-        let (executor, concurrency) = match runs {
-            ExecutionMode::Plain(handler) => (Executor::Plain(handler), policy.concurrency.max(1)),
+        let executor = match runs {
+            ExecutionMode::Plain(handler) => Executor::Plain(handler),
             ExecutionMode::InTransaction(handler) => {
                 let sessions = Sessions::new(database, pool, policy.connections);
-                (
-                    Executor::InTransaction(handler, sessions),
-                    policy.connections.count() as usize,
-                )
+                Executor::InTransaction(handler, sessions)
             }
         };
+        let is_in_transaction = matches!(executor, Executor::InTransaction(..));
+        let concurrency = policy.attempts_at_once(is_in_transaction);
         // With a rate limit, each claimed delivery must start at once, and not when another attempt
         // ends.
         let slots = if policy.rate.is_some() {

@@ -99,7 +99,7 @@ export default function of({ test, site, postgres, browser, full }) {
       // A link to the same address makes no new entry in the history.
       if (addresses.includes(path)) addresses.splice(addresses.indexOf(path), 1);
       assert.ok(addresses.length > 0, path);
-      for (const address of addresses.filter((_, n) => full || n % Math.ceil(addresses.length / 4) === 0)) {
+      for (const address of addresses.filter((_, n) => full || n % Math.ceil(addresses.length / 5) === 0)) {
         await go(path);
         const navigated = page.waitForEvent("framenavigated");
         await page.locator(`main :is(.segments, .tabs, .filters, .pager) a[href="${address}"]`).first().evaluate((link) => link.click());

@@ -37,24 +37,8 @@ struct Acknowledge {
     /// All conflicts that are not acknowledged and match the filters below
     #[arg(long)]
     all: bool,
-    /// Only this source
-    #[arg(long, requires = "all", conflicts_with = "event")]
-    source: Option<String>,
-    /// Only this type: airalo.order.completed.conflict, or airalo.*
-    #[arg(
-        long = "type",
-        value_name = "TYPE",
-        requires = "all",
-        conflicts_with = "event"
-    )]
-    of_type: Option<String>,
-    /// Only those received at or after this time: 2h (ago), 7d, or a time such as 2026-07-01 12:00
-    /// (UTC)
-    #[arg(long, value_name = "TIME", requires = "all", conflicts_with = "event")]
-    after: Option<When>,
-    /// Only those received before this time
-    #[arg(long, value_name = "TIME", requires = "all", conflicts_with = "event")]
-    before: Option<When>,
+    #[command(flatten)]
+    filters: AcknowledgeFilters,
     /// What was done, recorded in the audit log
     #[arg(long)]
     why: String,
@@ -62,6 +46,25 @@ struct Acknowledge {
     confirmation: Confirmation,
     #[command(flatten)]
     output: Output,
+}
+
+// Each filter conflicts with the id: clap does not require `--all` beside an argument that excludes it.
+#[derive(clap::Args)]
+#[group(multiple = true, requires = "all", conflicts_with = "event")]
+struct AcknowledgeFilters {
+    /// Only this source
+    #[arg(long)]
+    source: Option<String>,
+    /// Only this type: airalo.order.completed.conflict, or airalo.*
+    #[arg(long = "type", value_name = "TYPE")]
+    of_type: Option<String>,
+    /// Only those received at or after this time: 2h (ago), 7d, or a time such as 2026-07-01 12:00
+    /// (UTC)
+    #[arg(long, value_name = "TIME")]
+    after: Option<When>,
+    /// Only those received before this time
+    #[arg(long, value_name = "TIME")]
+    before: Option<When>,
 }
 
 const SAMPLE: [&str; 5] = [
@@ -102,10 +105,16 @@ impl Acknowledge {
             return session.act(call, &done).await;
         }
         let call = FunctionCall::act(&functions::ACKNOWLEDGE_CONFLICTS, self.why)
-            .with("source", self.source.map(SqlArg::text))
-            .with("type", self.of_type.map(SqlArg::text))
-            .with("received_after", self.after.as_ref().map(When::past))
-            .with("received_before", self.before.as_ref().map(When::past));
+            .with("source", self.filters.source.map(SqlArg::text))
+            .with("type", self.filters.of_type.map(SqlArg::text))
+            .with(
+                "received_after",
+                self.filters.after.as_ref().map(When::past),
+            )
+            .with(
+                "received_before",
+                self.filters.before.as_ref().map(When::past),
+            );
         session
             .bulk(
                 call,

@@ -71,52 +71,35 @@ struct Which {
     /// All that match the filters below; without filters, all dead letters
     #[arg(long)]
     all: bool,
+    #[command(flatten)]
+    filters: WhichFilters,
+}
+
+// Each filter conflicts with the id: clap does not require `--all` beside an argument that excludes it.
+#[derive(clap::Args)]
+#[group(multiple = true, requires = "all", conflicts_with = "delivery")]
+struct WhichFilters {
     /// Only this handler
-    #[arg(long, requires = "all", conflicts_with = "delivery")]
+    #[arg(long)]
     handler: Option<String>,
     /// Only this type: airalo.order.completed, or airalo.*
-    #[arg(
-        long = "type",
-        value_name = "TYPE",
-        requires = "all",
-        conflicts_with = "delivery"
-    )]
+    #[arg(long = "type", value_name = "TYPE")]
     of_type: Option<String>,
     /// Only those that died of this reason: attempts_exhausted, rejected, lost or event_missing
-    #[arg(long, requires = "all", conflicts_with = "delivery")]
+    #[arg(long)]
     reason: Option<String>,
     /// Only if the last error matches this pattern, with % as wildcard: 'status 5%'
-    #[arg(
-        long,
-        value_name = "PATTERN",
-        requires = "all",
-        conflicts_with = "delivery"
-    )]
+    #[arg(long, value_name = "PATTERN")]
     error: Option<String>,
     /// Only if the payload matches this jsonpath predicate, such as '$.data.price > 10'
-    #[arg(
-        long,
-        value_name = "JSONPATH",
-        requires = "all",
-        conflicts_with = "delivery"
-    )]
+    #[arg(long, value_name = "JSONPATH")]
     payload: Option<String>,
     /// Only those that died at or after this time: 2h (ago), 7d, or a time such as 2026-07-01 12:00
     /// (UTC)
-    #[arg(
-        long,
-        value_name = "TIME",
-        requires = "all",
-        conflicts_with = "delivery"
-    )]
+    #[arg(long, value_name = "TIME")]
     after: Option<When>,
     /// Only those that died before this time
-    #[arg(
-        long,
-        value_name = "TIME",
-        requires = "all",
-        conflicts_with = "delivery"
-    )]
+    #[arg(long, value_name = "TIME")]
     before: Option<When>,
 }
 
@@ -232,13 +215,13 @@ impl DeadLetters {
 impl Which {
     /// Adds the filters of --all.
     fn all(self, call: FunctionCall) -> FunctionCall {
-        call.with("handler", self.handler.map(SqlArg::text))
-            .with("type", self.of_type.map(SqlArg::text))
-            .with("reason", self.reason.map(SqlArg::text))
-            .with("error", self.error.map(SqlArg::text))
-            .with("payload", self.payload.map(SqlArg::path))
-            .with("died_after", self.after.as_ref().map(When::past))
-            .with("died_before", self.before.as_ref().map(When::past))
+        call.with("handler", self.filters.handler.map(SqlArg::text))
+            .with("type", self.filters.of_type.map(SqlArg::text))
+            .with("reason", self.filters.reason.map(SqlArg::text))
+            .with("error", self.filters.error.map(SqlArg::text))
+            .with("payload", self.filters.payload.map(SqlArg::path))
+            .with("died_after", self.filters.after.as_ref().map(When::past))
+            .with("died_before", self.filters.before.as_ref().map(When::past))
     }
 }
 

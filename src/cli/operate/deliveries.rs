@@ -77,17 +77,8 @@ struct Reschedule {
     /// All ready or retrying deliveries of a handler
     #[arg(long, requires = "handler")]
     all: bool,
-    /// Handler, with --all
-    #[arg(long, requires = "all", conflicts_with = "delivery")]
-    handler: Option<String>,
-    /// Only events of this type, with --all: airalo.order.completed, or airalo.*
-    #[arg(
-        long = "type",
-        value_name = "TYPE",
-        requires = "all",
-        conflicts_with = "delivery"
-    )]
-    of_type: Option<String>,
+    #[command(flatten)]
+    filters: RescheduleFilters,
     /// New due time: 2h (from now), a time such as 2026-07-01 12:00 (UTC), or now
     #[arg(long, value_name = "TIME")]
     due_at: When,
@@ -98,6 +89,18 @@ struct Reschedule {
     confirmation: Confirmation,
     #[command(flatten)]
     output: Output,
+}
+
+// Each filter conflicts with the id: clap does not require `--all` beside an argument that excludes it.
+#[derive(clap::Args)]
+#[group(multiple = true, requires = "all", conflicts_with = "delivery")]
+struct RescheduleFilters {
+    /// Handler, with --all
+    #[arg(long)]
+    handler: Option<String>,
+    /// Only events of this type, with --all: airalo.order.completed, or airalo.*
+    #[arg(long = "type", value_name = "TYPE")]
+    of_type: Option<String>,
 }
 
 #[derive(clap::Args)]
@@ -214,9 +217,13 @@ impl Reschedule {
                 .await;
         }
         let call = call
-            .with("handler", self.handler.as_ref().map(SqlArg::text))
-            .with("type", self.of_type.map(SqlArg::text));
-        let sample = Sample::new(pending(self.handler.as_deref()), "delivery_id", &COLUMNS);
+            .with("handler", self.filters.handler.as_ref().map(SqlArg::text))
+            .with("type", self.filters.of_type.map(SqlArg::text));
+        let sample = Sample::new(
+            pending(self.filters.handler.as_deref()),
+            "delivery_id",
+            &COLUMNS,
+        );
         session
             .bulk(call, self.confirmation, "reschedule", "deliveries", sample)
             .await

@@ -89,36 +89,8 @@ struct Erase {
     /// All that match the filters below; at least one filter is required
     #[arg(long)]
     all: bool,
-    /// Only those that `hookfast events show` finds by this text
-    #[arg(long, value_name = "TEXT", requires = "all", conflicts_with = "event")]
-    term: Option<String>,
-    /// Only this source
-    #[arg(long, requires = "all", conflicts_with = "event")]
-    source: Option<String>,
-    /// Only this type: airalo.order.completed, or airalo.*
-    #[arg(
-        long = "type",
-        value_name = "TYPE",
-        requires = "all",
-        conflicts_with = "event"
-    )]
-    of_type: Option<String>,
-    /// Only those received at or after this time: 2h (ago), 7d, or a time such as 2026-07-01 12:00
-    /// (UTC)
-    #[arg(long, value_name = "TIME", requires = "all", conflicts_with = "event")]
-    after: Option<When>,
-    /// Only those received before this time
-    #[arg(long, value_name = "TIME", requires = "all", conflicts_with = "event")]
-    before: Option<When>,
-    /// Only if the payload matches this jsonpath predicate, such as '$.data.email ==
-    /// "a@example.com"'
-    #[arg(
-        long,
-        value_name = "JSONPATH",
-        requires = "all",
-        conflicts_with = "event"
-    )]
-    payload: Option<String>,
+    #[command(flatten)]
+    filters: EraseFilters,
     /// Reason, recorded in the audit log. It should not repeat the erased data
     #[arg(long)]
     why: String,
@@ -126,6 +98,32 @@ struct Erase {
     confirmation: Confirmation,
     #[command(flatten)]
     output: Output,
+}
+
+// Each filter conflicts with the id: clap does not require `--all` beside an argument that excludes it.
+#[derive(clap::Args)]
+#[group(multiple = true, requires = "all", conflicts_with = "event")]
+struct EraseFilters {
+    /// Only those that `hookfast events show` finds by this text
+    #[arg(long, value_name = "TEXT")]
+    term: Option<String>,
+    /// Only this source
+    #[arg(long)]
+    source: Option<String>,
+    /// Only this type: airalo.order.completed, or airalo.*
+    #[arg(long = "type", value_name = "TYPE")]
+    of_type: Option<String>,
+    /// Only those received at or after this time: 2h (ago), 7d, or a time such as 2026-07-01 12:00
+    /// (UTC)
+    #[arg(long, value_name = "TIME")]
+    after: Option<When>,
+    /// Only those received before this time
+    #[arg(long, value_name = "TIME")]
+    before: Option<When>,
+    /// Only if the payload matches this jsonpath predicate, such as '$.data.email ==
+    /// "a@example.com"'
+    #[arg(long, value_name = "JSONPATH")]
+    payload: Option<String>,
 }
 
 #[derive(clap::Args)]
@@ -339,12 +337,18 @@ impl Erase {
             return session.act(call, &format!("event {event} is erased")).await;
         }
         let call = FunctionCall::act(&functions::ERASE_ALL, self.why)
-            .with("term", self.term.map(SqlArg::text))
-            .with("source", self.source.map(SqlArg::text))
-            .with("type", self.of_type.map(SqlArg::text))
-            .with("received_after", self.after.as_ref().map(When::past))
-            .with("received_before", self.before.as_ref().map(When::past))
-            .with("payload", self.payload.map(SqlArg::path));
+            .with("term", self.filters.term.map(SqlArg::text))
+            .with("source", self.filters.source.map(SqlArg::text))
+            .with("type", self.filters.of_type.map(SqlArg::text))
+            .with(
+                "received_after",
+                self.filters.after.as_ref().map(When::past),
+            )
+            .with(
+                "received_before",
+                self.filters.before.as_ref().map(When::past),
+            )
+            .with("payload", self.filters.payload.map(SqlArg::path));
         session
             .bulk(call, self.confirmation, "erase", "events", sample())
             .await

@@ -141,10 +141,8 @@ impl Arguments {
 
     /// The list of events with these filters, some of which have other names there.
     fn events(&self, page: Address) -> Address {
-        let page = match self.act.function.name {
-            "acknowledge_conflicts" => page.with("conflicts", "only"),
-            _ => page,
-        };
+        let implied = self.act.page_filters.iter();
+        let page = implied.fold(page, |page, (name, value)| page.with(name, value));
         let page = self.given.iter().fold(page, |page, argument| {
             let name = match argument.parameter.name {
                 "received_after" => "after",

@@ -9,7 +9,7 @@ use super::{
 };
 use crate::console::{
     address::Address,
-    conflicts,
+    conflicts::{self, ConflictFilter},
     frame::Frame,
     page::written,
     problem::PageError,
@@ -84,7 +84,7 @@ impl LogLine {
     }
 }
 
-/// What the page shows besides the line of the log.
+/// What the page shows except the line of the log.
 #[derive(Default)]
 struct Live {
     followed: String,
@@ -293,11 +293,11 @@ async fn acknowledged(
         source = rows.first().and_then(|row| row.text("source"));
         live = of_rows(&rows, &subject, sees_all);
     }
-    let which = conflicts::Which {
+    let filter = ConflictFilter {
         source: source.clone(),
-        ..conflicts::Which::default()
+        ..ConflictFilter::default()
     };
-    let left = conflicts::left(visit, which).await?;
+    let left = conflicts::unacknowledged(visit, filter).await?;
     let may = visit.visitor.may(&functions::ACKNOWLEDGE_CONFLICTS);
     live.followed = left.sentence(source.as_deref());
     live.links = left.links(source.as_deref(), may);

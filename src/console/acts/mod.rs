@@ -95,7 +95,10 @@ pub(super) async fn act(
     };
     let key = value(&sent, "form").map(|form| (credential.clone(), form.to_owned()));
     let run = async move { form.run(&visitors, &credential).await };
-    match request.console.shared.once.run(key, run).await {
+    let done = request.console.shared.once.run(key, run).await;
+    // The next page shows what the act changed, also if it is not known whether it did.
+    request.console.shared.forget();
+    match done {
         Ok(location) => Ok(Redirect::to(&location).into_response()),
         Err(failure) => again(&request, act, sent, failure).await,
     }

@@ -9,7 +9,10 @@ use crate::console::{
         number, short, state,
     },
 };
-use crate::store::{SqlArg, ViewQuery, catalog::View};
+use crate::store::{
+    SqlArg, ViewQuery,
+    catalog::{View, views},
+};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use std::collections::BTreeMap;
@@ -151,7 +154,9 @@ impl Row {
         };
         let (kind, text) = match sql_type.sql_type {
             _ if column == "state" => (CellKind::State, text),
-            _ if column == "reason" => (CellKind::Text, state::death(&text).to_owned()),
+            _ if column == "reason" && view.name == views::DEAD_LETTERS.name => {
+                (CellKind::Text, state::death(&text).to_owned())
+            }
             _ if column.ends_with("_id") && column != "request_id" => (CellKind::Id, text),
             "timestamp with time zone" => match time(&text) {
                 Some(at) => (CellKind::Time(at.0), text),
@@ -251,6 +256,17 @@ impl Subject {
 mod tests {
     use super::super::table;
     use super::*;
+
+    #[test]
+    fn only_the_reason_of_a_dead_letter_is_a_death() {
+        let row: Row = serde_json::from_str(r#"{"reason":"rejected"}"#).expect("a row");
+        let text = |view| row.cell(view, "reason", true).map(|cell| cell.text);
+        assert_eq!(
+            text(&views::DEAD_LETTERS).as_deref(),
+            Some("the handler rejected it for good")
+        );
+        assert_eq!(text(&views::AIRALO_ORDERS).as_deref(), Some("rejected"));
+    }
 
     #[test]
     fn values_are_shown_by_their_type() {

@@ -85,10 +85,7 @@ impl Outcome<'_> {
     }
 
     pub(super) fn kind(&self) -> &'static str {
-        match self.word() {
-            "not routed" => "warning",
-            word => state::kind(word),
-        }
+        state::kind(self.word())
     }
 
     /// The reason of the state.

@@ -60,7 +60,7 @@ fn fate(latest: &[&Outcome<'_>], now: Timestamp) -> (&'static str, String) {
     let delivered = of(&["delivered"]);
     let dead = of(&["dead"]);
     let retrying = of(&["retrying"]);
-    let stuck = of(&["paused"]);
+    let paused = of(&["paused"]);
     let pending = of(&["ready", "running", "scheduled", "waiting"]);
     let missing = of(&["not routed"]);
     let ended = of(&["filtered", "discarded", "retired"]);
@@ -85,12 +85,11 @@ fn fate(latest: &[&Outcome<'_>], now: Timestamp) -> (&'static str, String) {
             ),
         );
     }
-    if let [first, ..] = stuck.as_slice() {
+    if let [first, ..] = paused.as_slice() {
         let why = why(first, now);
-        let sentence = match (why.is_empty(), first.word()) {
-            (true, "paused") => format!("{} paused.{have}", is(&stuck)),
-            (true, _) => format!("It waits for {}.{have}", names(&stuck)),
-            (false, _) => format!("It waits for {}: {why}.{have}", names(&stuck)),
+        let sentence = match why.is_empty() {
+            true => format!("{} paused.{have}", is(&paused)),
+            false => format!("It waits for {}: {why}.{have}", names(&paused)),
         };
         return ("paused", sentence);
     }

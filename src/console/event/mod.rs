@@ -4,14 +4,14 @@ mod body;
 mod branches;
 mod comparison;
 mod headline;
+mod last_delivered;
 mod path;
-mod precedent;
 mod rows;
 mod story;
 
 use super::{
     address::Address,
-    conflicts::{self, Left},
+    conflicts::{self, ConflictFilter, Unacknowledged},
     event_row,
     frame::Frame,
     page::written,
@@ -33,7 +33,7 @@ use axum::{
 use body::{Command, Header, Tab, TabLink, Visible};
 use branches::Rights;
 use comparison::Comparison;
-use precedent::Precedent;
+use last_delivered::LastDelivered;
 use rows::{Attempt, Delivery, EventDetails, Rows};
 use story::Line;
 use uuid::Uuid;
@@ -57,9 +57,9 @@ struct EventPage<'a> {
     payload: Option<Payload<'a>>,
     visible: &'a Visible,
     comparison: Option<Comparison<'a>>,
-    precedent: Option<Precedent>,
+    last_delivered: Option<LastDelivered>,
     /// The conflicts of the source that nobody has acknowledged, if the event is one.
-    left: Option<Left>,
+    left: Option<Unacknowledged>,
     headers: Vec<Header>,
     commands: Vec<Command>,
     may: May,
@@ -192,9 +192,9 @@ pub(super) async fn page(
     };
     let other =
         comparison::read(&request, &mut visit, rows.event.conflicts_with.as_deref()).await?;
-    let precedent = precedent::read(&mut visit, &rows).await?;
+    let last_delivered = last_delivered::read(&mut visit, &rows).await?;
     let left = match rows.event.conflicts_with {
-        Some(_) => Some(conflicts::left(&mut visit, besides(&rows.event)).await?),
+        Some(_) => Some(conflicts::unacknowledged(&mut visit, others(&rows.event)).await?),
         None => None,
     };
     let mut frame = Frame::of(&request, &mut visit, "/events", rows.event.r#type.clone()).await?;
@@ -232,7 +232,7 @@ pub(super) async fn page(
         payload,
         visible: &visible,
         comparison: (other.as_ref()).map(|other| comparison::compare(&rows.event, &visible, other)),
-        precedent,
+        last_delivered,
         left,
         headers: body::headers(&rows.event),
         commands: body::commands(&rows.event, &visible),
@@ -246,12 +246,12 @@ pub(super) async fn page(
     })
 }
 
-/// The conflicts of the same source, of which another one is next.
-fn besides(event: &EventDetails) -> conflicts::Which {
-    conflicts::Which {
+/// The other conflicts of the same source.
+fn others(event: &EventDetails) -> ConflictFilter {
+    ConflictFilter {
         source: Some(event.source.clone()),
-        besides: Some(event.event_id.clone()),
-        ..conflicts::Which::default()
+        except: Some(event.event_id.clone()),
+        ..ConflictFilter::default()
     }
 }
 

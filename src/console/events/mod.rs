@@ -5,7 +5,7 @@ mod filter;
 mod search;
 
 use super::{
-    conflicts,
+    conflicts::{self, ConflictFilter},
     event_row::{EventRow, complete},
     frame::Frame,
     page::written,
@@ -177,14 +177,14 @@ async fn acknowledge(
         return Ok(None);
     }
     let (after, before) = filter.bounds();
-    let which = conflicts::Which {
+    let of_list = ConflictFilter {
         source: filter.source.clone(),
         r#type: filter.r#type.clone(),
         after,
         before,
-        besides: None,
+        except: None,
     };
-    let left = conflicts::left(visit, which).await?;
+    let left = conflicts::unacknowledged(visit, of_list).await?;
     let caption = format!("Acknowledge {}", left.counted());
     Ok((left.count > 0).then(|| (caption, address.href())))
 }

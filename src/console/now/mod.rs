@@ -190,14 +190,18 @@ impl Failure {
         })
     }
 
-    /// `shop fails with orders.paid: status 422.`
+    /// `The commonest failure of shop in 24 hours, with orders.paid: status 422.`
     fn sentence(&self) -> String {
         let error = event_row::plain(self.error(), 120);
         let error = error.trim_end_matches('.');
-        match self.types.is_empty() {
-            true => format!("{} fails: {error}.", self.handler),
-            false => format!("{} fails with {}: {error}.", self.handler, self.types()),
-        }
+        let of_types = match self.types.is_empty() {
+            true => String::new(),
+            false => format!(", with {}", self.types()),
+        };
+        format!(
+            "The commonest failure of {} in 24 hours{of_types}: {error}.",
+            self.handler
+        )
     }
 }
 
@@ -256,8 +260,8 @@ pub(super) async fn now(request: PageRequest) -> Result<Response, PageError> {
         .refreshed(5);
     visit.finish().await?;
     frame.ran.clone_from(&rows.ran);
-    frame.as_of = frame.as_of.min(rows.as_of);
     let summary = frame.summary.clone();
+    frame.as_of = frame.as_of.min(rows.as_of).min(summary.as_of);
     let headline = headline::headline(&rows.status, &summary.handler_rows, &summary.source_rows);
     let mut handlers = summary.handler_rows.clone();
     handlers.sort_by_key(|row| rank(&row.state));
@@ -336,7 +340,7 @@ fn worst<'a>(rows: impl Iterator<Item = &'a StatusRow> + Clone) -> &'static str 
     }
 }
 
-/// What is not lost, and who waits.
+/// The pending deliveries, and the commonest failure of a handler that still has trouble.
 fn lede(handlers: &[HandlerRow], failures: &[Failure]) -> String {
     match failures
         .iter()
@@ -347,6 +351,7 @@ fn lede(handlers: &[HandlerRow], failures: &[Failure]) -> String {
     }
 }
 
+/// The deliveries that wait for handlers with trouble.
 fn waiting(handlers: &[HandlerRow]) -> String {
     let waiting: Vec<_> = handlers
         .iter()
@@ -463,4 +468,40 @@ fn areas(status: &[StatusRow], handlers: &[HandlerRow], sources: &[SourceRow]) -
         },
     };
     [intake, work, attention]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::{from_value, json};
+
+    fn handler(state: &str, dead_letters: i64) -> HandlerRow {
+        from_value(json!({
+            "handler": "shop", "kind": "http", "state": state, "why": null, "ready": 0, "oldest_ready_age": null,
+            "per_minute": 0.0, "dead_letters": dead_letters, "median_ms": null, "p95_ms": null,
+        }))
+        .expect("a row")
+    }
+
+    #[test]
+    fn the_lede_names_the_failure_of_a_handler_that_still_has_trouble() {
+        let at = "2026-11-29T10:00:00+00:00";
+        let failure = |types: &[&str]| -> Failure {
+            from_value(json!({
+                "handler": "shop", "error_kind": "status 422", "count": 68, "first_at": at, "last_at": at,
+                "sample_event_id": "", "sample_error": null, "types": types,
+            }))
+            .expect("a row")
+        };
+        let safe = "Nothing that was answered 200 is lost.";
+        let lede_of = |row, types: &[&str]| lede(&[row], &[failure(types)]);
+        assert_eq!(lede_of(handler("ok", 0), &["orders.paid"]), safe);
+        let known = format!(
+            "{safe} The commonest failure of shop in 24 hours, with orders.paid: status 422."
+        );
+        assert_eq!(lede_of(handler("ok", 17), &["orders.paid"]), known);
+        assert_eq!(lede_of(handler("failing", 0), &["orders.paid"]), known);
+        let unknown = format!("{safe} The commonest failure of shop in 24 hours: status 422.");
+        assert_eq!(lede_of(handler("open", 0), &[]), unknown);
+    }
 }

@@ -119,10 +119,7 @@ pub(super) fn branch(
     Branch {
         href: Address::handler(&row.handler).href(),
         handler: row.handler.clone(),
-        kind: match row.verdict.as_str() {
-            "not routed" | "subscribed later" => "warning",
-            _ => state::kind(state),
-        },
+        kind: state::kind(state),
         word: word.to_owned(),
         why: why(row, delivery, now),
         act,

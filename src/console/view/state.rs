@@ -8,7 +8,7 @@ pub(crate) fn kind(state: &str) -> &'static str {
     match state {
         "ok" | "delivered" | "completed" | "verified" | "stored" | "resolved" | "done" => "ok",
         "warning" | "slow" | "behind" | "retrying" | "overdue" | "silent" | "rejected"
-        | "muted" => "warning",
+        | "muted" | "not routed" | "subscribed later" => "warning",
         "critical" | "failing" | "open" | "unserved" | "dead" | "lost" | "failed" | "unknown"
         | "conflict" => "critical",
         "paused" | "blocked" => "paused",
@@ -57,6 +57,8 @@ mod tests {
             ("discarded", "none"),
             ("unserved", "critical"),
             ("not subscribed", "none"),
+            ("not routed", "warning"),
+            ("subscribed later", "warning"),
         ] {
             assert_eq!(kind(state), expected, "{state}");
         }

@@ -176,3 +176,21 @@ async fn acknowledged_conflicts_have_a_quiet_mark_in_lists() {
         }
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_page_after_an_act_shows_what_it_changed() {
+    let site = Site::new().await;
+    conflicts(&site, "own", 2).await;
+    let operator = site.visitor("mira", &site.operator).await;
+    let reported = "2 conflicts in the last seven days";
+    assert!(page(&operator, "/").await.contains(reported));
+    let done = act(
+        &operator,
+        "acknowledge_conflicts",
+        &[("source", "own"), ("why", "a test"), ("at_most", "2")],
+    )
+    .await;
+    assert!(done.contains("2 conflicts acknowledged"), "{done}");
+    // What Now shows is kept for some seconds, but not beyond an act.
+    assert!(!page(&operator, "/").await.contains(reported));
+}

@@ -126,6 +126,7 @@ const DEFAULT: Act = Act {
     proof: Proof::Log,
     action: "",
     page: "/handlers",
+    page_filters: &[],
     back: None,
 };
 

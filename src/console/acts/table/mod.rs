@@ -30,6 +30,8 @@ pub(crate) struct Act {
     pub(crate) action: &'static str,
     /// The page that it belongs to.
     pub(crate) page: &'static str,
+    /// Filters of that page that the act implies.
+    pub(crate) page_filters: &'static [(&'static str, &'static str)],
     /// The parameter whose value names a page below that one, such as the handler's.
     pub(crate) back: Option<&'static str>,
 }

@@ -149,6 +149,7 @@ const DEFAULT: Act = Act {
     proof: Proof::Log,
     action: "",
     page: "/events",
+    page_filters: &[],
     back: None,
 };
 
@@ -283,6 +284,7 @@ pub(super) const ACTS: [Act; 16] = [
         subject: Some(CONFLICT_SAMPLE),
         proof: Proof::Conflicts(None),
         action: "events.acknowledged",
+        page_filters: &[("conflicts", "only")],
         ..DEFAULT
     },
     Act {
@@ -335,6 +337,7 @@ pub(super) const ACTS: [Act; 16] = [
         proof: Proof::Log,
         action: "quarantine.discarded",
         page: "/sources",
+        page_filters: &[],
         back: Some("source"),
     },
     Act {

@@ -1,5 +1,5 @@
-//! The last earlier event of the same type that was delivered to the failing handler: whether the sender or the
-//! receiver has changed since is seen by comparing both.
+//! The last earlier event of the same type that was delivered to the failing handler. Comparing both
+//! shows whether the sender or the receiver has changed.
 
 use super::{comparison, rows::Rows};
 use crate::console::{address::Address, row::Timestamp};
@@ -12,13 +12,13 @@ const SCAN: u32 = 1_000;
 const OF_TYPE: u32 = 50;
 
 /// What the page says about the handler that fails.
-pub(super) struct Precedent {
+pub(super) struct LastDelivered {
     pub(super) handler: String,
     /// The last that was delivered to it, and when; `None` if none of those that were searched was.
     pub(super) delivered: Option<(String, Timestamp)>,
 }
 
-impl Precedent {
+impl LastDelivered {
     pub(super) fn event(&self, id: &str) -> String {
         Address::event(id).href()
     }
@@ -43,7 +43,7 @@ struct DeliveredRow {
 pub(super) async fn read(
     visit: &mut AsVisitor,
     rows: &Rows,
-) -> Result<Option<Precedent>, VisitError> {
+) -> Result<Option<LastDelivered>, VisitError> {
     let failing = |state: &str| ["dead", "retrying"].contains(&state);
     let Some(delivery) = rows.deliveries.iter().find(|row| failing(&row.state)) else {
         return Ok(None);
@@ -67,7 +67,7 @@ pub(super) async fn read(
         .limit(1);
     let last: Vec<DeliveredRow> = visit.rows(last).await?;
     let delivered = last.into_iter().next();
-    Ok(Some(Precedent {
+    Ok(Some(LastDelivered {
         handler: delivery.handler.clone(),
         delivered: delivered.map(|row| (row.event_id, row.finished_at)),
     }))
