@@ -52,10 +52,15 @@ export async function faults(page) {
     `${id} at ${page.url()}: ${node.html.slice(0, 160)}: ${node.failureSummary.replaceAll(/\s+/g, " ").slice(0, 200)}`));
 }
 
-// What is wider than the window, if the page can be scrolled sideways.
+// What is wider than the window, if the page can be scrolled sideways, and tables that are wider than the text.
 export const overflow = (page) => page.evaluate(() => {
   const width = document.documentElement.clientWidth;
-  if (document.documentElement.scrollWidth <= width) return [];
+  const right = (element) => element.getBoundingClientRect().right;
+  const isScrolled = (element) => getComputedStyle(element).overflowX !== "visible";
+  const tables = [...document.querySelectorAll("main table")]
+    .filter((table) => !isScrolled(table.parentElement) && right(table) > right(table.parentElement) + 1)
+    .map((table) => `${location.href}: the table “${table.caption?.textContent}” is ${right(table) - right(table.parentElement)} too wide in ${width}`);
+  if (document.documentElement.scrollWidth <= width) return tables;
   const wide = [...document.querySelectorAll("body *")].filter((element) => element.getBoundingClientRect().right > width + 1);
   return [`${location.href} is ${document.documentElement.scrollWidth} wide in ${width}: ${wide.slice(-3).map((element) =>
     element.outerHTML.slice(0, 120)).join(" … ")}`];

@@ -49,9 +49,10 @@ export default function of({ test, site, postgres, browser, full }) {
     const text = encodeURIComponent(texts[n - 1]);
     const every = [`/events/${event}`, `/events/${event}?body=headers`, `/orders/airalo/hostile-${n}`,
       `/orders/airalo?description=${encodeURIComponent(`late ${n} ${texts[n - 1]}`)}`, `/quarantine/${quarantined + n}`, `/find?q=${text}`];
+    // An error is a pattern, and a payload a path. All of these match nothing, so their pages have the same elements.
     const some = [`/events/${event}?body=raw`, `/events/${event}?body=hex`, `/act/discard?delivery_id=${5000000 + n}`,
-      `/act/replay?event_id=${event}&handler=crm`, `/orders?q=${text}`, `/dead?error=${text}`, `/dead?type=${text}`, `/events?type=${text}`,
-      `/events?payload=${text}`, `/login?ticket=${text}&next=${text}`, `/act/retry_all?error=${text}`, `/act/erase_all?term=${text}`,
+      `/act/replay?event_id=${event}&handler=crm`, `/orders?q=${text}`, `/dead?error=never%20${text}`, `/dead?type=${text}`, `/events?type=${text}`,
+      `/events?payload=%24.(${text}`, `/login?ticket=${text}&next=${text}`, `/act/retry_all?error=never%20${text}`, `/act/erase_all?term=${text}`,
       `/act/pause_handler?handler=${text}`, `/act/replay_all?payload=${text}&type=${text}`];
     const chosen = [...every, ...some].map((address, at) => ({ name: `${at} of ${n % 6}`, address }));
     if (full || (n <= 2 && !hasPolicy)) return chosen;
