@@ -88,7 +88,7 @@ impl Frame {
             .console
             .shared
             .summaries
-            .of(visit, summary::read)
+            .of(visit, "", summary::read)
             .await?;
         let nav = PAGES.map(|(href, label)| NavItem {
             href,

@@ -195,23 +195,49 @@ pub(super) fn rank(state: &str) -> u8 {
     }
 }
 
+/// How many live handlers are in trouble, by kind, in the same words on each page. Empty if all of
+/// them work.
+pub(super) fn trouble<'a>(states: impl Iterator<Item = &'a str>) -> String {
+    let (mut total, mut broken, mut paused, mut late) = (0, 0, 0, 0);
+    for state in states.filter(|state| *state != "retired") {
+        total += 1;
+        match state::kind(state) {
+            "critical" => broken += 1,
+            "paused" => paused += 1,
+            "warning" => late += 1,
+            _ => {}
+        }
+    }
+    let counts = [
+        (broken, "not delivering"),
+        (paused, "paused"),
+        (late, "slow or behind"),
+    ];
+    let counts = counts.iter().filter(|(count, _)| *count > 0);
+    let parts: Vec<_> = counts.map(|(n, what)| format!("{n} {what}")).collect();
+    match parts.is_empty() {
+        true => String::new(),
+        false => format!(
+            "Of {}: {}",
+            number::counted(total, "handler", "handlers"),
+            parts.join(", ")
+        ),
+    }
+}
+
 fn summary<'a>(states: impl Iterator<Item = &'a str> + Clone) -> String {
-    let live = states.filter(|state| *state != "retired");
-    let (total, working) = (
-        live.clone().count() as i64,
-        live.filter(|state| ["ok", "slow", "behind"].contains(state))
-            .count() as i64,
-    );
-    match (total, total - working) {
+    let total = states.clone().filter(|state| *state != "retired").count() as i64;
+    match (total, trouble(states)) {
         (0, _) => String::new(),
-        (total, 0) => format!(
-            "{}, all of them deliver.",
-            number::counted(total, "handler", "handlers")
-        ),
-        (total, not) => format!(
-            "{not} of {} not delivering normally. Events for these handlers are stored, and their deliveries wait.",
-            number::counted(total, "handler", "handlers")
-        ),
+        (total, trouble) if trouble.is_empty() => {
+            format!(
+                "{}, all of them deliver.",
+                number::counted(total, "handler", "handlers")
+            )
+        }
+        (_, trouble) => {
+            format!("{trouble}. Events for these handlers are stored, and their deliveries wait.")
+        }
     }
 }
 
@@ -233,8 +259,13 @@ mod tests {
     fn the_summary_counts_handlers_that_do_not_deliver() {
         let of = |states: &[&str]| summary(states.iter().copied());
         assert_eq!(of(&["retired"]), "");
-        assert_eq!(of(&["ok", "slow"]), "2 handlers, all of them deliver.");
-        assert!(of(&["ok", "open", "paused", "retired"]).starts_with("2 of 3 handlers not"));
+        assert_eq!(of(&["ok", "ok"]), "2 handlers, all of them deliver.");
+        let of_all = of(&[
+            "ok", "open", "failing", "paused", "slow", "behind", "retired",
+        ]);
+        let counts = "Of 6 handlers: 2 not delivering, 1 paused, 2 slow or behind. Events";
+        assert!(of_all.starts_with(counts), "{of_all}");
+        assert_eq!(trouble(["ok", "retired"].into_iter()), "");
     }
 
     #[test]

@@ -49,6 +49,7 @@ use axum::{
     middleware,
     routing::{any, get, post},
 };
+use handler::HandlerRows;
 use login::LoginAttempts;
 use now::NowRows;
 use shared::SharedByRole;
@@ -70,6 +71,7 @@ struct Shared {
     settings: ConsoleSettings,
     summaries: SharedByRole<Summary>,
     now: SharedByRole<NowRows>,
+    handlers: SharedByRole<HandlerRows>,
     login_attempts: LoginAttempts,
     once: acts::Once,
 }
@@ -79,6 +81,7 @@ impl Shared {
     fn forget(&self) {
         self.summaries.forget();
         self.now.forget();
+        self.handlers.forget();
     }
 }
 
@@ -90,6 +93,7 @@ impl Console {
             settings,
             summaries: SharedByRole::default(),
             now: SharedByRole::default(),
+            handlers: SharedByRole::default(),
             login_attempts: LoginAttempts::default(),
             once: acts::Once::default(),
         };

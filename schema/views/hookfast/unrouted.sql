@@ -3,9 +3,10 @@ CREATE OR REPLACE VIEW hookfast.unrouted AS
 WITH newest AS MATERIALIZED (
     SELECT
         e.source_id,
-        e.type
+        e.type,
+        e.origin
     FROM hookfast_data.events e
-    WHERE e.id >= hookfast.event_id_at(statement_timestamp() - interval '1 hour') AND e.origin <> 'hookfast'
+    WHERE e.id >= hookfast.event_id_at(statement_timestamp() - interval '1 hour')
     ORDER BY e.id DESC LIMIT 1000
 ),
 counted AS (
@@ -14,7 +15,7 @@ counted AS (
         n.type,
         count(*) AS events,
         sum(count(*)) OVER (PARTITION BY n.source_id)::bigint AS of_events
-    FROM newest n GROUP BY n.source_id, n.type
+    FROM newest n WHERE n.origin <> 'hookfast' GROUP BY n.source_id, n.type
 )
 SELECT
     s.name AS source,

@@ -24,7 +24,7 @@ SELECT s.id, 'late' || n, 'late order ' || n, now() - interval '2 hours', now() 
 
 WITH made AS MATERIALIZED (
     SELECT n, overlay(gen_random_uuid()::text PLACING left(hookfast_data.event_id_at(
-        (current_date - 1 - n % ${days})::timestamp AT TIME ZONE 'UTC' + n * interval '1 second' / 2)::text, 13)
+        (current_date - 1 - n % ${days})::timestamp AT TIME ZONE 'UTC' + n * (interval '1 day' / ${rows}))::text, 13)
             FROM 1)::uuid AS id,
         CASE n % 3 WHEN 0 THEN 'hookfast.delivery.dead' WHEN 1 THEN 'hookfast.handler.behind'
             ELSE 'hookfast.resolved' END AS type,

@@ -15,27 +15,22 @@ use super::{
         number, short, state,
     },
 };
-use crate::store::catalog::{Function, functions, views};
-use crate::store::{AsVisitor, SqlArg, ViewQuery, Work};
+use crate::store::catalog::{Function, functions};
+use crate::store::{AsVisitor, Work};
 use askama::Template;
 use axum::{extract::Path, response::Response};
 use deliveries::Deliveries;
-use rows::{Durations, Failure, HealthRow, PendingCounts, Process, Worker};
+pub(super) use rows::HandlerRows;
+use std::sync::Arc;
 
 #[derive(Template)]
 #[template(path = "handler.html")]
 struct HandlerPage {
     frame: Frame,
-    health: HealthRow,
-    pending: PendingCounts,
-    /// Those of the last hour, if there was an attempt.
-    durations: Option<Durations>,
+    rows: Arc<HandlerRows>,
     /// What to do about its state.
     advice: &'static str,
-    failures: Vec<Failure>,
     deliveries: Deliveries,
-    workers: Vec<Worker>,
-    processes: Vec<Process>,
     may: May,
 }
 
@@ -85,27 +80,27 @@ struct Wave {
 impl HandlerPage {
     fn act(&self, function: &str) -> String {
         Address::act(function)
-            .with("handler", &self.health.handler)
+            .with("handler", &self.rows.health.handler)
             .href()
     }
 
     fn dead(&self) -> String {
         Address::to("/dead")
-            .with("handler", &self.health.handler)
+            .with("handler", &self.rows.health.handler)
             .href()
     }
 
     fn wave(&self) -> [Wave; 4] {
         wave(&[
-            self.pending.due_in_5_minutes,
-            self.pending.due_in_30_minutes,
-            self.pending.due_in_120_minutes,
-            self.pending.later,
+            self.rows.pending.due_in_5_minutes,
+            self.rows.pending.due_in_30_minutes,
+            self.rows.pending.due_in_120_minutes,
+            self.rows.pending.later,
         ])
     }
 
     fn is_configured(&self) -> bool {
-        self.processes.iter().any(|process| process.alive)
+        self.rows.is_configured()
     }
 }
 
@@ -137,84 +132,35 @@ pub(super) async fn page(
     request: PageRequest,
 ) -> Result<Response, PageError> {
     let mut visit = request.visit(Work::Page).await?;
-    let handler = || Some(SqlArg::text(&name));
-    let health: Vec<HealthRow> = visit
-        .rows(
-            ViewQuery::of(&views::HANDLER_HEALTH)
-                .columns(&HealthRow::COLUMNS)
-                .is("handler", handler()),
-        )
-        .await?;
-    let Some(mut health) = health.into_iter().next() else {
-        return Err(PageError::Missing(format!(
-            "No handler is named “{name}”. The page Handlers lists all of them."
-        )));
-    };
-    health.why = health.why.as_deref().map(short::capital);
-    let pending: Vec<PendingCounts> = visit
-        .rows(
-            ViewQuery::of(&views::PENDING_COUNTS)
-                .columns(&PendingCounts::COLUMNS)
-                .is("handler", handler()),
-        )
-        .await?;
-    let durations: Vec<Durations> = visit
-        .rows(
-            ViewQuery::of(&views::DURATIONS)
-                .columns(&Durations::COLUMNS)
-                .is("handler", handler()),
-        )
-        .await?;
-    let failures = visit
-        .rows(
-            ViewQuery::of(&views::FAILURES)
-                .is("handler", handler())
-                .limit(20),
-        )
-        .await?;
-    let workers = visit
-        .rows(
-            ViewQuery::of(&views::WORKERS)
-                .columns(&Worker::COLUMNS)
-                .contains("handlers", handler())
-                .limit(20),
-        )
-        .await?;
-    let processes: Vec<Process> = visit
-        .rows(
-            ViewQuery::of(&views::PROCESSES)
-                .columns(&Process::COLUMNS)
-                .contains("handlers", handler())
-                .limit(20),
-        )
+    let rows = (request.console.shared.handlers)
+        .of(&mut visit, &name, async |visit| {
+            rows::read(visit, &name).await
+        })
         .await?;
     let may = May::of(&visit);
     let mut frame = Frame::of(&request, &mut visit, "/handlers", &name)
         .await?
         .refreshed(15);
     visit.finish().await?;
+    frame.ran.clone_from(&rows.ran);
+    frame.as_of = frame.as_of.min(rows.as_of);
+    let health = &rows.health;
     // The tab that has something, unless one is chosen.
     let first_tab = match (health.ready, health.dead_letters) {
         (0, 1..) => "dead",
         _ => "ready",
     };
     let deliveries = deliveries::read(&request, &mut frame, &name, first_tab).await?;
-    let is_configured = processes.iter().any(|process| process.alive);
     written(&HandlerPage {
         advice: advice::of(
             &health.state,
             &health.kind,
-            is_configured,
+            rows.is_configured(),
             health.dead_letters > 0,
         ),
         frame,
-        health,
-        pending: pending.into_iter().next().unwrap_or_default(),
-        durations: durations.into_iter().next(),
-        failures,
+        rows,
         deliveries,
-        workers,
-        processes,
         may,
     })
 }

@@ -3,6 +3,7 @@
 use super::super::{
     address::Address,
     handlers::{busy, milliseconds, rate, up_to},
+    problem::PageError,
     row::{Span, Timestamp},
     view::{
         marks::{self, Breaks, Run},
@@ -10,7 +11,66 @@ use super::super::{
     },
 };
 use super::COUNTED;
+use crate::store::catalog::views;
+use crate::store::{AsVisitor, SqlArg, ViewQuery};
 use serde::Deserialize;
+
+/// What the page shows of a handler besides the list of its deliveries.
+pub(in crate::console) struct HandlerRows {
+    pub(super) health: HealthRow,
+    pub(super) pending: PendingCounts,
+    /// Those of the last hour, if there was an attempt.
+    pub(super) durations: Option<Durations>,
+    pub(super) failures: Vec<Failure>,
+    pub(super) workers: Vec<Worker>,
+    pub(super) processes: Vec<Process>,
+    pub(super) as_of: Timestamp,
+    /// The statements that read it.
+    pub(super) ran: Vec<String>,
+}
+
+impl HandlerRows {
+    pub(super) fn is_configured(&self) -> bool {
+        self.processes.iter().any(|process| process.alive)
+    }
+}
+
+pub(super) async fn read(visit: &mut AsVisitor, name: &str) -> Result<HandlerRows, PageError> {
+    let ran_before = visit.ran().len();
+    let handler = || Some(SqlArg::text(name));
+    let health = ViewQuery::of(&views::HANDLER_HEALTH).columns(&HealthRow::COLUMNS);
+    let health: Vec<HealthRow> = visit.rows(health.is("handler", handler())).await?;
+    let Some(mut health) = health.into_iter().next() else {
+        return Err(PageError::Missing(format!(
+            "No handler is named “{name}”. The page Handlers lists all of them."
+        )));
+    };
+    health.why = health.why.as_deref().map(short::capital);
+    let pending = ViewQuery::of(&views::PENDING_COUNTS).columns(&PendingCounts::COLUMNS);
+    let pending: Vec<PendingCounts> = visit.rows(pending.is("handler", handler())).await?;
+    let durations = ViewQuery::of(&views::DURATIONS).columns(&Durations::COLUMNS);
+    let durations: Vec<Durations> = visit.rows(durations.is("handler", handler())).await?;
+    let failures = ViewQuery::of(&views::FAILURES).is("handler", handler());
+    let failures = visit.rows(failures.limit(20)).await?;
+    let workers = ViewQuery::of(&views::WORKERS).columns(&Worker::COLUMNS);
+    let workers = visit
+        .rows(workers.contains("handlers", handler()).limit(20))
+        .await?;
+    let processes = ViewQuery::of(&views::PROCESSES).columns(&Process::COLUMNS);
+    let processes = visit
+        .rows(processes.contains("handlers", handler()).limit(20))
+        .await?;
+    Ok(HandlerRows {
+        health,
+        pending: pending.into_iter().next().unwrap_or_default(),
+        durations: durations.into_iter().next(),
+        failures,
+        workers,
+        processes,
+        as_of: Timestamp(visit.as_of),
+        ran: visit.ran().get(ran_before..).unwrap_or_default().to_vec(),
+    })
+}
 
 /// A row of `hookfast.pending_counts`, which has none for a retired handler.
 #[derive(Default, Deserialize)]

@@ -7,7 +7,7 @@ use super::{
     address::Address,
     event_row,
     frame::{Frame, minute_address},
-    handlers::{busy, milliseconds, rank},
+    handlers::{busy, milliseconds, rank, trouble},
     page::written,
     problem::PageError,
     request::PageRequest,
@@ -254,7 +254,7 @@ async fn read(visit: &mut AsVisitor) -> Result<NowRows, PageError> {
 
 pub(super) async fn now(request: PageRequest) -> Result<Response, PageError> {
     let mut visit = request.visit(Work::Page).await?;
-    let rows = request.console.shared.now.of(&mut visit, read).await?;
+    let rows = request.console.shared.now.of(&mut visit, "", read).await?;
     let mut frame = Frame::of(&request, &mut visit, "/", "Now")
         .await?
         .refreshed(5);
@@ -404,24 +404,19 @@ fn areas(status: &[StatusRow], handlers: &[HandlerRow], sources: &[SourceRow]) -
             .unwrap_or_default(),
     };
     let live = handlers.iter().filter(|row| row.state != "retired");
-    let (total, broken) = (
-        live.clone().count() as i64,
-        live.clone().filter(|row| row.state != "ok").count(),
-    );
+    let total = live.clone().count() as i64;
+    let trouble = trouble(live.clone().map(|row| row.state.as_str()));
     let per_minute: f64 = live.clone().map(|row| row.per_minute).sum();
     let ready = live.clone().map(|row| row.ready).sum();
     let dead = live.map(|row| row.dead_letters).sum();
     let work = Area {
         name: "Work",
         kind: worst(of("handler")),
-        sentence: match (broken, dead, total) {
-            (0, 0, 1) => "1 handler, working".to_owned(),
-            (0, 0, _) => format!("{total} handlers, all working"),
-            (0, some, _) => number::counted(some, "dead letter", "dead letters"),
-            (some, ..) => format!(
-                "{some} of {} not working normally",
-                number::counted(total, "handler", "handlers")
-            ),
+        sentence: match (trouble, dead, total) {
+            (trouble, ..) if !trouble.is_empty() => trouble,
+            (_, 0, 1) => "1 handler, working".to_owned(),
+            (_, 0, _) => format!("{total} handlers, all working"),
+            (_, some, _) => number::counted(some, "dead letter", "dead letters"),
         },
         detail: format!(
             "{per_minute:.0} deliveries a minute, {} ready",

@@ -7,13 +7,23 @@
 pub(crate) fn kind(state: &str) -> &'static str {
     match state {
         "ok" | "delivered" | "completed" | "verified" | "stored" | "resolved" | "done" => "ok",
-        "warning" | "slow" | "behind" | "retrying" | "overdue" | "silent" | "rejected"
+        "warning" | "slow" | "behind" | "retrying" | "overdue" | "all_rejected" | "rejected"
         | "muted" | "not routed" | "subscribed later" => "warning",
-        "critical" | "failing" | "open" | "unserved" | "dead" | "lost" | "failed" | "unknown"
-        | "conflict" => "critical",
+        "critical" | "failing" | "open" | "unserved" | "rejecting" | "silent" | "dead" | "lost"
+        | "failed" | "unknown" | "conflict" => "critical",
         "paused" | "blocked" => "paused",
         "ready" | "running" | "scheduled" | "waiting" | "pending" | "expected" => "waiting",
         _ => "none",
+    }
+}
+
+/// The state of a handler or a source in words. Without its noun, "open" reads as healthy.
+pub(crate) fn word(state: &str) -> &str {
+    match state {
+        "open" => "circuit open",
+        "all_rejected" => "all rejected",
+        "unconfigured" => "not configured",
+        other => other,
     }
 }
 
