@@ -9,6 +9,7 @@ use super::{
     page::written,
     problem::PageError,
     request::PageRequest,
+    row::Timestamp,
     view::{number, state},
 };
 use crate::store::catalog::{functions, views};
@@ -134,6 +135,8 @@ struct OrderRow {
     description: Option<String>,
     order_id: Option<String>,
     state: String,
+    possible_double_purchase: bool,
+    acknowledged_at: Option<Timestamp>,
 }
 
 #[derive(Deserialize)]
@@ -148,7 +151,15 @@ struct SimRow {
 /// Orders by description, request id or Airalo's number, and the order of an eSIM by its ICCID.
 async fn of_orders(visit: &mut AsVisitor, term: &str) -> Result<Vec<Jump>, VisitError> {
     let mut jumps: Vec<Jump> = Vec::new();
-    let columns = &["source", "request_id", "description", "order_id", "state"];
+    let columns = &[
+        "source",
+        "request_id",
+        "description",
+        "order_id",
+        "state",
+        "possible_double_purchase",
+        "acknowledged_at",
+    ];
     for column in ["description", "request_id", "order_id"] {
         let by = ViewQuery::of(&views::AIRALO_ORDERS)
             .columns(columns)
@@ -177,13 +188,20 @@ fn order(row: OrderRow) -> Jump {
         row.description.as_deref(),
         row.order_id.as_deref(),
     );
+    let is_possibly_double = row.possible_double_purchase && row.acknowledged_at.is_none();
     let name = description.or(request_id).or(order_id).unwrap_or_default();
     Jump {
         what: "order",
-        kind: state::kind(&row.state),
+        kind: match is_possibly_double {
+            true => "critical",
+            false => state::kind(&row.state),
+        },
         href: orders::address(&row.source, request_id, description, order_id),
         name: plain(name, 60),
-        word: row.state,
+        word: match is_possibly_double {
+            true => format!("{}, possibly bought twice", row.state),
+            false => row.state,
+        },
     }
 }
 
@@ -271,7 +289,7 @@ fn jump(what: &'static str, page: Address, name: &str, word: &str) -> Jump {
         what,
         name: name.to_owned(),
         kind: state::kind(word),
-        word: word.to_owned(),
+        word: state::word(word).to_owned(),
         href: page.href(),
     }
 }

@@ -5,7 +5,7 @@ use super::{
     event_row,
     problem::PageError,
     row::Timestamp,
-    view::{number, strip::Minute},
+    view::{number, state, strip::Minute},
 };
 use crate::store::catalog::views;
 use crate::store::{AsVisitor, SqlArg, ViewQuery};
@@ -251,11 +251,8 @@ fn of_handler(row: &HandlerRow) -> Option<Exception> {
     Some(Exception {
         kind: if mark == "paused" { "warning" } else { mark },
         mark,
-        brief: match row.state.as_str() {
-            "open" => format!("{} unavailable", row.handler),
-            state => format!("{} {state}", row.handler),
-        },
-        text: sentence(&row.handler, &row.state, row.why.as_deref()),
+        brief: format!("{} {}", row.handler, state::word(&row.state)),
+        text: sentence(&row.handler, state::word(&row.state), row.why.as_deref()),
         href: Address::handler(&row.handler).href(),
         alert: match row.state.as_str() {
             "open" => format!("hookfast.handler.opened {}", row.handler),
@@ -264,11 +261,11 @@ fn of_handler(row: &HandlerRow) -> Option<Exception> {
     })
 }
 
-/// `shop is unserved: no live worker registered it`
+/// `shop unserved: no live worker registered it`
 fn sentence(subject: &str, state: &str, why: Option<&str>) -> String {
     match why.map(|why| event_row::plain(why, 160)) {
-        Some(why) => format!("{subject} is {state}: {why}"),
-        None => format!("{subject} is {state}"),
+        Some(why) => format!("{subject} {state}: {why}"),
+        None => format!("{subject} {state}"),
     }
 }
 
@@ -282,8 +279,8 @@ fn of_source(row: &SourceRow) -> Option<Exception> {
     Some(Exception {
         brief: format!("{} {brief}", row.source),
         text: format!("{}{text}", row.source),
-        kind: "warning",
-        mark: "warning",
+        kind: state::kind(&row.state),
+        mark: state::kind(&row.state),
         href: Address::source(&row.source).href(),
         alert: format!("hookfast.source.{} {}", row.state, row.source),
     })
@@ -359,12 +356,12 @@ mod tests {
         let why = Some("no live worker registered it");
         assert_eq!(
             sentence("shop", "unserved", why),
-            "shop is unserved: no live worker registered it"
+            "shop unserved: no live worker registered it"
         );
-        assert_eq!(sentence("shop", "paused", None), "shop is paused");
+        assert_eq!(sentence("shop", "paused", None), "shop paused");
         assert_eq!(
             sentence("shop", "paused", Some("a\u{202e}b")),
-            "shop is paused: aU+202Eb"
+            "shop paused: aU+202Eb"
         );
     }
 }

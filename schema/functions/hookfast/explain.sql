@@ -43,7 +43,7 @@ BEGIN
                 THEN 'it subscribes to ' || array_to_string(h.types, ', ')
                 || CASE WHEN h.sources IS NOT NULL THEN ' of ' || array_to_string(h.sources, ', ')
                     WHEN h.kind = 'airalo' THEN ' of sources of kind airalo' ELSE '' END
-            WHEN h.retired_at IS NOT NULL THEN 'it was retired at ' || h.retired_at::timestamptz(0)
+            WHEN h.retired_at IS NOT NULL THEN 'since ' || h.retired_at::timestamptz(0)
             WHEN h.registered_version > event.subscription_version
                 THEN 'its subscription was registered at ' || h.registered_at::timestamptz(0)
                 || '; hookfast.replay delivers the event to it'

@@ -159,12 +159,12 @@ impl Outcome<'_> {
             // The word beside it says the state already.
             Some(why) if health.state == self.word() => plain(why, 120),
             Some(why) => format!(
-                "{} is {}: {}",
+                "{} {}: {}",
                 health.handler,
-                health.state,
+                state::word(&health.state),
                 plain(why, 120)
             ),
-            None => format!("{} is {}", health.handler, health.state),
+            None => format!("{} {}", health.handler, state::word(&health.state)),
         }
     }
 

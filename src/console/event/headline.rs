@@ -10,7 +10,7 @@ pub(super) fn headline(
     now: Timestamp,
 ) -> (&'static str, String) {
     let latest = latest(outcomes);
-    let (kind, mut sentence) = fate(&latest, now);
+    let (kind, mut sentence) = fate(&latest, rows.is_undecided(), now);
     if let Some(at) = rows.event.erased_at {
         let by = rows
             .erasure
@@ -25,7 +25,7 @@ pub(super) fn headline(
         );
         return (kind, format!("{of} {sentence}"));
     }
-    if rows.event.conflicts_with.is_some() {
+    if rows.is_undecided() {
         return (
             "critical",
             format!("It conflicts with an earlier event. {sentence}"),
@@ -50,7 +50,7 @@ fn latest<'a, 'b>(outcomes: &'a [Outcome<'b>]) -> Vec<&'a Outcome<'b>> {
     latest
 }
 
-fn fate(latest: &[&Outcome<'_>], now: Timestamp) -> (&'static str, String) {
+fn fate(latest: &[&Outcome<'_>], is_undecided: bool, now: Timestamp) -> (&'static str, String) {
     let of = |words: &[&str]| -> Vec<&Outcome<'_>> {
         let has = latest
             .iter()
@@ -105,10 +105,11 @@ fn fate(latest: &[&Outcome<'_>], now: Timestamp) -> (&'static str, String) {
         );
     }
     if !missing.is_empty() {
+        let todo = if is_undecided { "" } else { " Replay it." };
         return (
             "warning",
             format!(
-                "{} subscribed, but there is no delivery. Replay it.{have}",
+                "{} subscribed, but there is no delivery.{todo}{have}",
                 is(&missing)
             ),
         );

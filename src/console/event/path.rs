@@ -40,11 +40,16 @@ pub(super) fn path(
     } else {
         shown.extend(unsubscribed);
     }
+    let is_undecided = rows.is_undecided();
+    let rights = Rights {
+        // Whether its content is right is decided first.
+        replay: rights.replay && !is_undecided,
+        ..*rights
+    };
     let branch = |outcome: &&Outcome<'_>| {
         let is_erased = event.erased_at.is_some();
-        outcome.branch(&event.event_id, is_erased, rights, frame.as_of)
+        outcome.branch(&event.event_id, is_erased, &rights, frame.as_of)
     };
-    let is_undecided = event.conflicts_with.is_some() && rows.acknowledged().is_none();
     let branches = shown.iter().map(branch).collect();
     let path = EventPath::new(steps(event, visible, frame), branches, is_undecided);
     (path, sentence)

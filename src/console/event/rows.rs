@@ -142,6 +142,11 @@ impl Rows {
     pub(super) fn acknowledged(&self) -> Option<(&str, Timestamp)> {
         self.acknowledgement.as_ref()?.given()
     }
+
+    /// Whether it conflicts with an earlier event, and nobody has acknowledged that.
+    pub(super) fn is_undecided(&self) -> bool {
+        self.event.conflicts_with.is_some() && self.acknowledged().is_none()
+    }
 }
 
 /// Everything about one event.

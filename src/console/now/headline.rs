@@ -13,7 +13,7 @@ pub(super) struct Headline {
     pub(super) after: String,
 }
 
-/// Something that is not as it should be: "all recent requests of" "paywise" "were rejected".
+/// Something that is not as it should be: "all recent requests from" "paywise" "were rejected".
 struct Problem {
     kind: &'static str,
     before: &'static str,
@@ -140,8 +140,8 @@ fn of_source(row: &StatusRow, sources: &[SourceRow]) -> Problem {
     let source = sources.iter().find(|source| source.source == row.subject);
     let (before, after) = match source.map(|source| source.state.as_str()) {
         Some("silent") => ("", " is silent"),
-        Some("rejecting") => ("most requests of ", " are rejected"),
-        Some("all_rejected") => ("all recent requests of ", " were rejected"),
+        Some("rejecting") => ("most requests from ", " are rejected"),
+        Some("all_rejected") => ("all recent requests from ", " were rejected"),
         _ => ("most bodies of ", " are not JSON"),
     };
     Problem::new(row, before, &row.subject, after)
@@ -213,7 +213,7 @@ mod tests {
         ];
         assert_eq!(
             sentence(&rows, "failing", "all_rejected"),
-            "Intake is up, but all recent requests of paywise were rejected. 2 more things need attention."
+            "Intake is up, but all recent requests from paywise were rejected. 2 more things need attention."
         );
         assert_eq!(
             sentence(&rows[1..2], "ok", "ok"),

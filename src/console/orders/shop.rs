@@ -57,7 +57,9 @@ fn delivery_of<'a>(row: &Explained, deliveries: &'a [Delivery]) -> Option<&'a De
 /// Each handler once. It has the result if any of its deliveries ended well.
 pub(super) fn shop_handlers(explained: &[&Explained], deliveries: &[Delivery]) -> Vec<ShopHandler> {
     let mut handlers: Vec<ShopHandler> = Vec::new();
-    for row in explained {
+    // A retired handler that never had it is no part of the shop any more.
+    let told = |row: &&&Explained| row.verdict != "retired" || row.delivery_id.is_some();
+    for row in explained.iter().filter(told) {
         let has = has(row, deliveries);
         match handlers.last_mut() {
             Some(last) if last.name == row.handler => {
@@ -101,11 +103,16 @@ pub(super) fn branch(
                 .href(),
             is_primary: true,
         }),
+        // Which result is right is decided first.
+        _ if order.is_possibly_double() => None,
         _ if !["pending", "retired"].contains(&row.verdict.as_str())
             && visitor.may(&functions::REPLAY) =>
         {
             Some(Act {
-                label: "Send again".to_owned(),
+                label: match delivery {
+                    Some(_) => "Send again".to_owned(),
+                    None => "Send".to_owned(),
+                },
                 href: Address::act("replay")
                     .with("event_id", event_id)
                     .with("handler", &row.handler)

@@ -136,7 +136,10 @@ impl Facts<'_> {
                     };
                     format!("{} {has}", handler.name)
                 });
-                format!("In the shop, {}.", parts.collect::<Vec<_>>().join(", "))
+                sentence(&format!(
+                    "Of the shop's handlers, {}",
+                    parts.collect::<Vec<_>>().join("; ")
+                ))
             }
         };
         let looked = match &order.last_check_result {

@@ -68,6 +68,14 @@ impl Verdict {
 impl Facts<'_> {
     pub(super) fn verdict(&self) -> Verdict {
         let order = self.order;
+        if order.is_possibly_double() {
+            return Verdict::new(
+                "critical",
+                "Airalo sent more than one result for this order: it may have been bought twice.",
+                "Compare the results below before anything is sent to the shop again. Then acknowledge the conflict on the \
+                 page of the other result.",
+            );
+        }
         match order.state.as_str() {
             "completed" | "failed" => self.with_result(),
             "unknown" => Verdict::new(

@@ -23,7 +23,7 @@ pub(super) fn for_reason(reason: &str) -> Advice {
         "wrong_signature" => advice(
             "wrong signature",
             "The signature has the right form, but none of the configured secrets made it.",
-            "The sender has a newer secret than this source, or something between changes the body, or it is of a stranger. \
+            "The sender has a newer secret than this source, something on the way changes the body, or a stranger sent it. \
              Compare it with a stored event. If it is genuine, add the sender's secret to the secrets of the source, send the \
              processes SIGHUP, and reverify. Discard nothing before that.",
         ),

@@ -87,23 +87,6 @@ impl HealthRow {
         Address::source(&self.source).href()
     }
 
-    /// The state as a word.
-    fn word(&self) -> &str {
-        match self.state.as_str() {
-            "all_rejected" => "all rejected",
-            "unconfigured" => "not configured",
-            other => other,
-        }
-    }
-
-    fn mark(&self) -> &'static str {
-        match self.state.as_str() {
-            "rejecting" | "all_rejected" => "critical",
-            "unconfigured" => "none",
-            other => state::kind(other),
-        }
-    }
-
     fn usual(&self) -> String {
         self.usual_hour
             .map(|usual| number::grouped(usual.round() as i64))
@@ -204,8 +187,8 @@ impl HealthRow {
                         self.reasons()
                     ),
                     (some, _) => format!(
-                        "{} rejected in the last hour ({}). Compare one of them with an event: they are of a stranger, or \
-                         genuine and signed with another secret.",
+                        "{} rejected in the last hour ({}). Compare one of them with an event: a stranger sent them, or they \
+                         are genuine and signed with another secret.",
                         number::counted(some, "request was", "requests were"),
                         self.reasons()
                     ),
@@ -216,7 +199,7 @@ impl HealthRow {
             kind: if self.last_event_at.is_none() && self.state == "ok" {
                 "waiting"
             } else {
-                self.mark()
+                state::kind(&self.state)
             },
             sentence,
             todo,

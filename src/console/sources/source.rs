@@ -9,7 +9,7 @@ use super::super::{
     row::Timestamp,
     view::{
         marks::{self, Breaks, Run},
-        number, short, time,
+        number, short, state, time,
     },
 };
 use super::{

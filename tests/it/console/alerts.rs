@@ -91,14 +91,14 @@ async fn a_muted_alert_counts_nowhere_until_its_condition_changes() {
         let (_, rest) = page.split_once("<title>").expect("a title");
         rest.split("</title>").next().unwrap_or_default().to_owned()
     };
-    assert!(title(&before).contains("crm is paused") && !before.contains("(muted)"));
+    assert!(title(&before).contains("crm paused") && !before.contains("(muted)"));
     let fields = [("event_id", id.as_str()), ("why", "known until Monday")];
     assert_eq!(operator.post("/act/mute_alert", &fields).await.status, 303);
 
     // Another visitor, since the summary of a role is kept for seconds.
     let reader = site.visitor("rosa", &site.reader).await;
     let open = text(&reader.get("/alerts").await);
-    assert!(open.contains("No open alerts") && open.contains("crm is paused"));
+    assert!(open.contains("No open alerts") && open.contains("crm paused"));
     assert!(open.contains("(muted)") && !title(&open).contains("crm"));
     let muted = text(&operator.get("/alerts?state=muted").await);
     assert!(muted.contains("muted until it changes") && muted.contains("known until Monday"));
