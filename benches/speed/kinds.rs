@@ -175,7 +175,7 @@ impl Kinds {
     }
 }
 
-/// A client that claims batches and completes each delivery in its own transaction.
+/// A client that claims batches and completes each in one transaction, as those in examples/pull do.
 async fn pull(url: String, batch: i32, completed: Arc<AtomicU64>) -> anyhow::Result<()> {
     let mut connection = PgConnection::connect(&url).await?;
     loop {
@@ -187,15 +187,17 @@ async fn pull(url: String, batch: i32, completed: Arc<AtomicU64>) -> anyhow::Res
         if claimed.is_empty() {
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
-        for (lease, delivery) in claimed {
-            let mut transaction = connection.begin().await?;
-            let complete = sqlx::query("SELECT hookfast.complete($1, $2)")
-                .bind(lease)
-                .bind(delivery);
-            complete.execute(&mut *transaction).await?;
-            transaction.commit().await?;
-            completed.fetch_add(1, Ordering::Relaxed);
-        }
+        let Some((lease, _)) = claimed.first() else {
+            continue;
+        };
+        let deliveries: Vec<i64> = claimed.iter().map(|(_, delivery)| *delivery).collect();
+        let mut transaction = connection.begin().await?;
+        let complete = sqlx::query("SELECT hookfast.complete_many($1, $2)")
+            .bind(lease)
+            .bind(&deliveries);
+        complete.execute(&mut *transaction).await?;
+        transaction.commit().await?;
+        completed.fetch_add(deliveries.len() as u64, Ordering::Relaxed);
     }
 }
 

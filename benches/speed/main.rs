@@ -10,6 +10,7 @@ mod client;
 mod config;
 mod database;
 mod embedded;
+mod enqueue;
 mod figures;
 mod fill;
 mod flood;
@@ -58,6 +59,8 @@ enum Scenario {
     Flood(flood::Flood),
     /// How many deliveries per second each kind of handler completes if it does nothing.
     Kinds(kinds::Kinds),
+    /// How many events per second an application enqueues.
+    Enqueue(enqueue::Enqueue),
     /// Whether retention slows down ingest.
     Retention(retention::Retention),
     /// Whether a handler is slowed by the backlog of others.
@@ -100,6 +103,7 @@ async fn run(scenario: Scenario, postgres: &database::Postgres) -> anyhow::Resul
         Scenario::Snapshot(snapshot) => snapshot.run(postgres).await,
         Scenario::Flood(flood) => flood.run(postgres).await,
         Scenario::Kinds(kinds) => kinds.run(postgres).await,
+        Scenario::Enqueue(enqueue) => enqueue.run(postgres).await,
         Scenario::Retention(retention) => retention.run(postgres).await,
         Scenario::Backlog(backlog) => backlog.run(postgres).await,
         Scenario::All => {
@@ -110,6 +114,7 @@ async fn run(scenario: Scenario, postgres: &database::Postgres) -> anyhow::Resul
             fill::Snapshot::default().run(postgres).await?;
             flood::Flood::default().run(postgres).await?;
             kinds::Kinds::default().run(postgres).await?;
+            enqueue::Enqueue::default().run(postgres).await?;
             retention::Retention::default().run(postgres).await?;
             backlog::Backlog::default().run(postgres).await
         }

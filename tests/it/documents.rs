@@ -31,8 +31,8 @@ fn blocks<'a>(page: &'a str, language: &str) -> Vec<&'a str> {
 async fn the_page_of_the_handlers_is_right() {
     let page = page("docs/HANDLERS.md");
     let (configuration, sql) = (blocks(&page, "toml"), blocks(&page, "sql"));
-    let [function, claim, enqueue, roles] = sql[..] else {
-        panic!("four examples, not {}", sql.len())
+    let [function, claim, enqueue, many, roles] = sql[..] else {
+        panic!("five examples, not {}", sql.len())
     };
     let database = database().await;
     let pool = database.pool().await;
@@ -74,6 +74,14 @@ async fn the_page_of_the_handlers_is_right() {
     assert_eq!(claimed.len(), 1);
     let (lease, delivery) = claimed[0];
     run(&format!("SELECT hookfast.complete({lease}, {delivery})")).await;
+    run(many).await;
+    wait_until("the work of both", async || {
+        let state = state().await;
+        ["order-20", "order-21"]
+            .iter()
+            .all(|order| state.contains(order))
+    })
+    .await;
     let role = format!("shop_app_{}", std::process::id());
     run(&roles.replace("shop_app", &role)).await;
     run(&format!(

@@ -31,6 +31,21 @@ async function work(client, delivery) {
   ]);
 }
 
+// The work of all deliveries is one transaction. If it fails, nothing of it is kept, and each gets its own.
+async function handleBatch(client, batch) {
+  try {
+    await client.query("BEGIN");
+    for (const delivery of batch) await work(client, delivery);
+    const ids = batch.map((delivery) => delivery.delivery_id);
+    await client.query("SELECT hookfast.complete_many($1, $2)", [batch[0].lease_id, ids]);
+    await client.query("COMMIT");
+  } catch {
+    // Without a connection this fails too, and the program ends.
+    await client.query("ROLLBACK");
+    for (const delivery of batch) await handle(client, delivery);
+  }
+}
+
 async function handle(client, delivery) {
   const held = [delivery.lease_id, delivery.delivery_id];
   try {
@@ -72,7 +87,7 @@ while (!stopping) {
   notified = false;
   // The claim is its own transaction, so that a crash after it counts as an attempt.
   const batch = await client.query("SELECT * FROM hookfast.claim($1, $2, $3, $4)", [HANDLER, HOLDER, BATCH, LEASE]);
-  for (const delivery of batch.rows) await handle(client, delivery);
+  if (batch.rows.length > 0) await handleBatch(client, batch.rows);
   if (batch.rows.length === 0 && !notified && !stopping) {
     await new Promise((resolve) => {
       const timer = setTimeout(resolve, POLL_SECONDS * 1000);

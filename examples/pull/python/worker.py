@@ -37,6 +37,23 @@ def work(connection, delivery):
     )
 
 
+def handle_batch(connection, batch):
+    """The work of all deliveries is one transaction. If it fails, nothing of it is kept, and each gets its own."""
+    try:
+        with connection.transaction():
+            for delivery in batch:
+                signal.alarm(ANSWER_SECONDS)
+                work(connection, delivery)
+            ids = [delivery["delivery_id"] for delivery in batch]
+            connection.execute("SELECT hookfast.complete_many(%s, %s)", (batch[0]["lease_id"], ids))
+    except Exception:
+        if connection.closed:
+            raise
+        for delivery in batch:
+            signal.alarm(ANSWER_SECONDS)
+            handle(connection, delivery)
+
+
 def handle(connection, delivery):
     held = (delivery["lease_id"], delivery["delivery_id"])
     try:
@@ -73,9 +90,8 @@ def main():
             signal.alarm(ANSWER_SECONDS)
             claim = "SELECT * FROM hookfast.claim(%s, %s, %s, %s)"
             batch = connection.execute(claim, (HANDLER, HOLDER, BATCH, LEASE)).fetchall()
-            for delivery in batch:
-                signal.alarm(ANSWER_SECONDS)
-                handle(connection, delivery)
+            if batch:
+                handle_batch(connection, batch)
             signal.alarm(0)
             if not batch:
                 for _ in connection.notifies(timeout=POLL_SECONDS, stop_after=1):

@@ -6,38 +6,20 @@ CREATE OR REPLACE FUNCTION hookfast.enqueue(
     SET debug_print_rewritten = off SET debug_print_plan = off AS $$
 #variable_conflict use_column
 DECLARE
-    from_source record;
+    from_source record := hookfast_data.check_enqueued(enqueue.source, enqueue.type);
     event uuid := hookfast_data.new_event_id();
     body bytea := convert_to(enqueue.payload::text, 'UTF8');
     fingerprint text := encode(sha256(body), 'hex');
-    key text := coalesce(enqueue.idempotency_key, 'enqueue:' || event);
+    key text := hookfast_data.enqueued_key(enqueue.idempotency_key, event);
     first record;
     of_conflict record;
     event_type text := enqueue.type;
     first_event uuid;
 BEGIN
-    SELECT s.id, s.kind, s.search_fields INTO from_source FROM hookfast_data.sources s WHERE s.name = enqueue.source;
-    IF NOT FOUND OR from_source.kind <> 'sql' THEN
-        RAISE 'no source of kind sql is named %; nothing was enqueued', enqueue.source
-            USING ERRCODE = 'HF004',
-                HINT = 'Declare it in the configuration as kind = "sql", and start a process once. Other sources '
-                'receive their events as webhooks.';
-    END IF;
-    IF enqueue.type IS NULL OR enqueue.type !~ '^[a-z0-9_]+(\.[a-z0-9_]+)*$' OR octet_length(enqueue.type) > 200 THEN
-        RAISE 'invalid type %; nothing was enqueued', coalesce(quote_literal(enqueue.type), 'null')
-            USING ERRCODE = '22023', HINT = 'Use segments of a-z, 0-9 and _, joined by dots, at most 200 bytes.';
-    END IF;
-    IF split_part(enqueue.type, '.', 1) IN ('airalo', 'hookfast') THEN
-        RAISE 'types that begin with % are reserved for Hookfast; % was not enqueued',
-            split_part(enqueue.type, '.', 1), enqueue.type
-            USING ERRCODE = '22023', HINT = 'Use another first segment.';
-    END IF;
     IF body IS NULL THEN
         RAISE 'the payload is null; nothing was enqueued'
             USING ERRCODE = '22004', HINT = 'Pass a JSON null as ''null''.';
     END IF;
-    key := CASE WHEN key = '' OR position('#conflict:' IN key) > 0
-        THEN 'sha256:' || encode(sha256(convert_to(key, 'UTF8')), 'hex') ELSE hookfast_data.bounded_key(key) END;
     PERFORM hookfast_data.ensure_partition(event);
     INSERT INTO hookfast_data.idempotency_keys AS k (source_id, key, event_id, fingerprint, expires_at)
     VALUES (from_source.id, key, event, fingerprint, now() + enqueue.key_expires_in)
@@ -63,6 +45,8 @@ BEGIN
             expires_at = CASE WHEN k.expires_at <= now() THEN excluded.expires_at ELSE k.expires_at END
         RETURNING k.event_id INTO of_conflict;
         IF of_conflict.event_id <> event THEN
+            INSERT INTO hookfast_data.pending_counts (subject, counter) VALUES ('source:' || enqueue.source,
+                'duplicate');
             RETURN of_conflict.event_id;
         END IF;
     END IF;

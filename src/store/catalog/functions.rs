@@ -110,6 +110,16 @@ pub const COMPLETE: Function = Function {
     ],
 };
 
+/// `hookfast.complete_many`.
+pub const COMPLETE_MANY: Function = Function {
+    name: "complete_many",
+    caller: Caller::Application,
+    parameters: &[
+        required("lease_id", "bigint"),
+        required("delivery_ids", "bigint[]"),
+    ],
+};
+
 /// `hookfast.console_logout`.
 pub const CONSOLE_LOGOUT: Function = Function {
     name: "console_logout",
@@ -200,6 +210,21 @@ pub const ENQUEUE: Function = Function {
     ],
 };
 
+/// `hookfast.enqueue_many`.
+pub const ENQUEUE_MANY: Function = Function {
+    name: "enqueue_many",
+    caller: Caller::Application,
+    parameters: &[
+        required("source", "text"),
+        required("type", "text"),
+        required("payloads", "jsonb[]"),
+        optional("idempotency_keys", "text[]"),
+        optional("headers", "jsonb"),
+        optional("topic", "text"),
+        optional("key_expires_in", "interval"),
+    ],
+};
+
 /// `hookfast.erase`.
 pub const ERASE: Function = Function {
     name: "erase",
@@ -254,6 +279,19 @@ pub const FAIL: Function = Function {
     parameters: &[
         required("lease_id", "bigint"),
         required("delivery_id", "bigint"),
+        required("error", "text"),
+        optional("retry_after", "interval"),
+        optional("dead", "boolean"),
+    ],
+};
+
+/// `hookfast.fail_many`.
+pub const FAIL_MANY: Function = Function {
+    name: "fail_many",
+    caller: Caller::Application,
+    parameters: &[
+        required("lease_id", "bigint"),
+        required("delivery_ids", "bigint[]"),
         required("error", "text"),
         optional("retry_after", "interval"),
         optional("dead", "boolean"),
@@ -494,7 +532,7 @@ pub const UNMUTE_ALERT: Function = Function {
 };
 
 /// Every function.
-pub const ALL: [&Function; 52] = [
+pub const ALL: [&Function; 55] = [
     &ACKNOWLEDGE_CONFLICT,
     &ACKNOWLEDGE_CONFLICTS,
     &AIRALO_CHECK_ORDER,
@@ -506,6 +544,7 @@ pub const ALL: [&Function; 52] = [
     &CANCEL_REPLAY,
     &CLAIM,
     &COMPLETE,
+    &COMPLETE_MANY,
     &CONSOLE_LOGOUT,
     &CONSOLE_MAY_TAKE,
     &CONSOLE_REDEEM,
@@ -515,12 +554,14 @@ pub const ALL: [&Function; 52] = [
     &DISCARD_ALL,
     &DISCARD_QUARANTINED,
     &ENQUEUE,
+    &ENQUEUE_MANY,
     &ERASE,
     &ERASE_ALL,
     &EVENT_ID_AT,
     &EXPLAIN,
     &EXTEND_LEASE,
     &FAIL,
+    &FAIL_MANY,
     &FIND,
     &HANDLER_ID,
     &HOLD_EVENT,

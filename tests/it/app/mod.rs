@@ -4,6 +4,7 @@ mod breaker;
 mod broken_connection;
 mod connections;
 mod enqueue;
+mod enqueue_many;
 mod fence;
 mod filter;
 mod handlers;

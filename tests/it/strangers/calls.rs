@@ -174,6 +174,16 @@ pub(super) const CALLS: &[(&str, &[&str])] = &[
         ],
     ),
     ("complete", &["LEASE, CLAIMED", "LEASE, DEAD", "1, 1"]),
+    (
+        "complete_many",
+        &[
+            "LEASE, ARRAY[CLAIMED]",
+            "LEASE, ARRAY[CLAIMED, DEAD]",
+            "1, '{1}'",
+            "LEASE, NULL",
+            "LEASE, '{}'",
+        ],
+    ),
     ("console_logout", &["'\\x01'"]),
     ("console_may_take", &["'postgres'", "NULL"]),
     ("console_redeem", &["'\\x01', sha256('')"]),
@@ -220,6 +230,16 @@ pub(super) const CALLS: &[(&str, &[&str])] = &[
         ],
     ),
     (
+        "enqueue_many",
+        &[
+            "'own', 'own.paid', ARRAY['{\"order\": \"o-2\"}', '1']::jsonb[]",
+            "'own', 'own.paid', ARRAY['{\"order\": \"o-2\"}']::jsonb[], '{key}'",
+            "'own', 'own.paid', ARRAY[NULL]::jsonb[]",
+            "'own', 'own.paid', ARRAY['1']::jsonb[], '{a,b}'",
+            "'own', 'own paid', '{}'",
+        ],
+    ),
+    (
         "erase",
         &[
             "'QUIET', 'a test'",
@@ -250,6 +270,15 @@ pub(super) const CALLS: &[(&str, &[&str])] = &[
             "LEASE, CLAIMED, NULL, dead => true",
             "LEASE, CLAIMED, 'a test', retry_after => '1000000 years'",
             "LEASE, DEAD, 'a test'",
+        ],
+    ),
+    (
+        "fail_many",
+        &[
+            "LEASE, ARRAY[CLAIMED], 'a test'",
+            "LEASE, ARRAY[CLAIMED], NULL, dead => true",
+            "LEASE, ARRAY[CLAIMED, DEAD], 'a test'",
+            "LEASE, NULL, 'a test'",
         ],
     ),
     ("find", &["'o-1'", "'FIRST'"]),

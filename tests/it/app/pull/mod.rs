@@ -1,5 +1,6 @@
 //! Clients that claim and complete through SQL.
 
+mod batches;
 mod claims;
 mod leases;
 mod ordered;
@@ -54,7 +55,7 @@ async fn complete(
     done.map(drop).map_err(code)
 }
 
-fn code(error: sqlx::Error) -> String {
+pub(super) fn code(error: sqlx::Error) -> String {
     error
         .into_database_error()
         .and_then(|error| error.code().map(|code| code.into_owned()))
