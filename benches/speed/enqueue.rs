@@ -115,11 +115,18 @@ impl Enqueue {
         let database = postgres.fresh().await?;
         hookfast::internals::store::migrate(&database.url.parse()?).await?;
         database.connect().await?.execute(SETUP).await?;
+        let mut connections = Vec::new();
+        for _ in 0..way.connections {
+            let mut connection = database.connect().await?;
+            // A session plans what the function does once.
+            call(&mut connection, &way.statement).await?;
+            connections.push(connection);
+        }
         let before = postgres.processor();
         let (begun, length) = (Instant::now(), Duration::from_secs(self.seconds));
         let mut clients = JoinSet::new();
-        for _ in 0..way.connections {
-            let connection = database.connect().await?;
+        let warmed = way.connections as i64 * way.events;
+        for connection in connections {
             clients.spawn(client(connection, way.statement.clone(), begun + length));
         }
         let mut calls = 0;
@@ -128,7 +135,7 @@ impl Enqueue {
         }
         let (took, used) = (begun.elapsed(), postgres.processor());
         let events = calls * way.events;
-        verify(&database, events).await?;
+        verify(&database, warmed + events).await?;
         postgres.discard(database).await?;
         let cost = |used: Duration| used.as_secs_f64() * 1e6 / events as f64;
         Ok(Run {
@@ -146,11 +153,16 @@ async fn client(
 ) -> anyhow::Result<i64> {
     let mut calls = 0;
     while Instant::now() < end {
-        let call = sqlx::query(AssertSqlSafe(statement.as_str()));
-        call.execute(&mut connection).await?;
+        call(&mut connection, &statement).await?;
         calls += 1;
     }
     Ok(calls)
+}
+
+async fn call(connection: &mut PgConnection, statement: &str) -> anyhow::Result<()> {
+    let call = sqlx::query(AssertSqlSafe(statement));
+    call.execute(connection).await?;
+    Ok(())
 }
 
 /// Each event and its delivery are in the database.

@@ -46,9 +46,9 @@ BEGIN
             WHEN h.retired_at IS NOT NULL THEN 'since ' || h.retired_at::timestamptz(0)
             WHEN h.registered_version > event.subscription_version
                 THEN 'its subscription was registered at ' || h.registered_at::timestamptz(0)
-                || '; hookfast.replay delivers the event to it'
-            ELSE 'it subscribes to the event, but there is neither a delivery nor an attempt; hookfast.replay '
-                'delivers the event to it' END
+                || '; hookfast.replay would deliver the event to it'
+            ELSE 'it subscribes to the event, but there is neither a delivery nor an attempt; hookfast.replay would '
+                'deliver the event to it' END
     FROM hookfast_data.handlers h LEFT JOIN ours o ON o.handler = h.name
     CROSS JOIN LATERAL (SELECT hookfast_data.subscribes(h.types, h.sources, event.source, event.type)
         AND (h.kind <> 'airalo' OR event.source_kind = 'airalo') AS subscribes) t

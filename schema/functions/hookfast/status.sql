@@ -28,7 +28,7 @@ BEGIN
             || CASE s.state WHEN 'all_rejected' THEN 'the last '
                 || s.rejected_in_a_row || CASE s.rejected_in_a_row WHEN 1 THEN ' request was rejected'
                     ELSE ' requests were rejected' END
-                || ', and none was genuine since; '
+                || ', and none was verified since; '
                 WHEN 'unconfigured' THEN 'no live process has had it in its configuration since '
                 || to_char(s.configured_at, 'YYYY-MM-DD HH24:MI') || '; ' ELSE '' END
             || coalesce('last event ' || to_char(s.last_event_at, 'YYYY-MM-DD HH24:MI'), 'no event yet') || ', '

@@ -1,5 +1,5 @@
 CREATE OR REPLACE FUNCTION hookfast_data.bounded_key(key text) RETURNS text
-    LANGUAGE sql IMMUTABLE PARALLEL SAFE
+    LANGUAGE sql STABLE PARALLEL SAFE
     RETURN CASE WHEN octet_length(key) > 200 THEN 'sha256:' || encode(sha256(convert_to(key, 'UTF8')), 'hex')
         ELSE key END;
 COMMENT ON FUNCTION hookfast_data.bounded_key IS

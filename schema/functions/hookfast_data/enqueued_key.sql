@@ -1,7 +1,7 @@
 -- A key that could be that of a conflict is hashed.
 CREATE OR REPLACE FUNCTION hookfast_data.enqueued_key(key text, event uuid) RETURNS text
-    LANGUAGE sql IMMUTABLE PARALLEL SAFE
-    RETURN CASE WHEN key IS NULL THEN 'enqueue:' || event
+    LANGUAGE sql STABLE PARALLEL SAFE
+    RETURN CASE WHEN key IS NULL THEN 'enqueue:' || event::text
         WHEN key = '' OR position('#conflict:' IN key) > 0
             THEN 'sha256:' || encode(sha256(convert_to(key, 'UTF8')), 'hex')
         ELSE hookfast_data.bounded_key(key) END;

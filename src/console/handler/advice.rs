@@ -31,7 +31,7 @@ pub(super) fn of(state: &str, kind: &str, is_configured: bool, has_dead: bool) -
         }
         ("open", _) => {
             "The receiver is unavailable, so deliveries wait and use up no attempts. Repair the receiver; Hookfast \
-             continues by itself after the next probe. Then retry the dead letters from before."
+             continues by itself after the next probe. Then retry its dead letters, if it has any."
         }
         ("unserved", "pull") => {
             "Start its client, and look into the client's log for errors of hookfast.claim. Deliveries wait and are \

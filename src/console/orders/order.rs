@@ -40,6 +40,8 @@ struct OrderPage {
     event: Option<ResultEvent>,
     others: Vec<OrderRow>,
     conflicts: Vec<Conflict>,
+    /// The handlers that have the result of this order.
+    takers: String,
     ticket: [String; 4],
     acts: Vec<Act>,
 }
@@ -75,6 +77,27 @@ struct Conflict {
     /// Airalo's number of the order, filled in later.
     #[serde(skip)]
     order_id: Option<String>,
+    /// The handlers that have this result, filled in later.
+    #[serde(skip)]
+    takers: String,
+}
+
+/// A row of `hookfast.deliveries`: a handler that has a result.
+#[derive(Deserialize)]
+struct Taker {
+    event_id: String,
+    handler: String,
+}
+
+impl OrderPage {
+    /// Whether the shop has more than one result.
+    fn is_taken_twice(&self) -> bool {
+        let others = self.conflicts.iter().map(|conflict| &conflict.takers);
+        let taken = others
+            .chain([&self.takers])
+            .filter(|takers| !takers.is_empty());
+        taken.count() > 1
+    }
 }
 
 impl Sim {
@@ -188,7 +211,7 @@ async fn page(
         others.retain(|other| other.address() != order.address());
     }
     let sims = sims(&mut visit, &order).await?;
-    let conflicts = conflicts(&mut visit, &order, &sims).await?;
+    let (mut conflicts, takers) = conflicts(&mut visit, &order, &sims).await?;
     let (event, explained, deliveries) = result(&mut visit, &order).await?;
     let frame = Frame::of(
         &request,
@@ -226,6 +249,18 @@ async fn page(
         shop: &handlers,
         now,
     };
+    for conflict in &mut conflicts {
+        let of = takers
+            .iter()
+            .filter(|taker| taker.event_id == conflict.event_id);
+        let names = of
+            .map(|taker| taker.handler.as_str())
+            .filter(|name| !is_projection(name));
+        conflict.takers = names.collect::<Vec<_>>().join(", ");
+    }
+    let takers = handlers.iter().filter(|handler| handler.has == Has::Yes);
+    let takers: Vec<_> = takers.map(|handler| handler.name.as_str()).collect();
+    let takers = takers.join(", ");
     let is_unfinished = order.is_unfinished()
         || handlers
             .iter()
@@ -249,6 +284,7 @@ async fn page(
         event,
         others,
         conflicts,
+        takers,
         order,
     })
 }
@@ -309,9 +345,9 @@ async fn conflicts(
     visit: &mut AsVisitor,
     order: &OrderRow,
     sims: &[Sim],
-) -> Result<Vec<Conflict>, PageError> {
+) -> Result<(Vec<Conflict>, Vec<Taker>), PageError> {
     if order.conflict_event_ids.is_empty() {
-        return Ok(Vec::new());
+        return Ok((Vec::new(), Vec::new()));
     }
     let query = ViewQuery::of(&views::EVENTS)
         .columns(&["event_id", "type", "received_at"])
@@ -324,7 +360,12 @@ async fn conflicts(
             conflict.order_id = sim.order_id.clone();
         }
     }
-    Ok(conflicts)
+    let query = ViewQuery::of(&views::DELIVERIES)
+        .columns(&["event_id", "handler"])
+        .ids("event_id", &order.conflict_event_ids)
+        .is("state", Some(SqlArg::text("delivered")))
+        .limit(100);
+    Ok((conflicts, visit.rows(query).await?))
 }
 
 /// The event of the result, and what happened to it. `explain` fails if the event was purged, so

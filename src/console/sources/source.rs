@@ -339,7 +339,7 @@ fn since_the_last_event(groups: &[Group], events: &[Event]) -> Option<String> {
         .first()
         .filter(|group| group.last_at > last.received_at)?;
     Some(format!(
-        "Since the last event, of {}, requests were rejected and none was genuine: {}, the last at {}.",
+        "Since the last event, of {}, requests were rejected and none could be verified: {}, the last at {}.",
         time::near(last.received_at.0, rejected.last_at.0),
         rejected.words(),
         time::near(rejected.last_at.0, last.received_at.0),
@@ -418,7 +418,7 @@ mod tests {
         const MINUTE: i64 = 60_000_000;
         let events = [event(None, None, 20_000 * MINUTE)];
         let later = since_the_last_event(&[group(20_000 * MINUTE + 1, 25, 25)], &events);
-        assert!(later.is_some_and(|text| text.contains("none was genuine: wrong signature")));
+        assert!(later.is_some_and(|text| text.contains("none could be verified: wrong signature")));
         let earlier = [group(20_000 * MINUTE - 1, 25, 25)];
         assert_eq!(since_the_last_event(&earlier, &events), None);
     }

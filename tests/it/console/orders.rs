@@ -117,13 +117,48 @@ async fn an_order_says_who_is_silent_and_shows_no_secret() {
         assert!(late.contains("Airalo is silent"), "{name}: {late}");
         assert!(late.contains("34 min late"), "{name}: {late}");
         assert!(
-            late.contains("In the shop") || late.contains("The shop has nothing"),
+            late.contains("The shop has nothing, since there is no result."),
             "{name}"
         );
         let act =
             |function: &str| late.contains(&format!("/act/{function}?description=late+order+1"));
         assert_eq!(act("airalo_check_order"), name != "ada", "{name}");
         assert_eq!(act("airalo_forget_order"), name == "cy", "{name}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_two_results_the_page_says_which_the_shop_has_and_offers_to_send_neither() {
+    let site = site().await;
+    let operator = site.visitor("cy", &site.operator).await;
+    let page = async || text(&operator.get("/orders/airalo/done-1").await);
+    let deliver = async |n: u32| {
+        let delivered = format!(
+            "INSERT INTO hookfast_data.attempts (event_id, delivery_id, attempt_number, handler_id, outcome) \
+             SELECT event_of({n}), 7000 + {n}, 1, h.id, 'delivered' FROM hookfast_data.handlers h WHERE h.name = 'shop'"
+        );
+        run(&site, delivered).await;
+    };
+    let takers = |page: &str| -> Vec<String> {
+        let cells = page.split("data-label=\"Handlers that have it\">").skip(1);
+        let cell = |cell: &str| cell.split("</td>").next().unwrap_or_default().to_owned();
+        cells.map(cell).collect()
+    };
+    let none = "<span class=\"dim\">none</span>";
+    let first = page().await;
+    assert_eq!(takers(&first), [none, none]);
+    deliver(2).await;
+    let one = page().await;
+    assert_eq!(takers(&one), [none, "shop"]);
+    assert!(one.contains("Compare the results, and ask Airalo"), "{one}");
+    deliver(1).await;
+    let both = page().await;
+    assert_eq!(takers(&both), ["shop", "shop"]);
+    let twice = "The shop has more than one of these results.";
+    assert!(both.contains(twice) && !one.contains(twice), "{both}");
+    for page in [first, one, both] {
+        assert!(page.contains("it may have been bought twice"), "{page}");
+        assert!(!page.contains("/act/replay"), "{page}");
     }
 }
 

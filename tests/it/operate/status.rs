@@ -75,7 +75,7 @@ async fn three_refusals_without_a_genuine_request_since_warn_at_any_traffic() {
     story
         .counted("source:airalo", "wrong_signature", 2, 10)
         .await;
-    let refused = "warning | all_rejected: the last 12 requests were rejected, and none was genuine since; last event ";
+    let refused = "warning | all_rejected: the last 12 requests were rejected, and none was verified since; last event ";
     begins(&story.status("source", "airalo").await, refused);
     story.counted("source:airalo", "duplicate", 1, 1).await;
     begins(&story.status("source", "airalo").await, "ok | ");
