@@ -198,6 +198,14 @@ impl Alert {
         Some(marks::runs(why, Breaks::Mark))
     }
 
+    /// Its own state in words: "open" beside a handler would be that of its circuit breaker.
+    fn word(&self) -> &'static str {
+        match self.state {
+            "open" => "alert open",
+            other => other,
+        }
+    }
+
     fn subject(&self) -> Vec<Run<'_>> {
         marks::runs(&self.subject, Breaks::Mark)
     }

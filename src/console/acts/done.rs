@@ -214,7 +214,7 @@ async fn live(
             let query = ViewQuery::of(&views::HANDLER_HEALTH).columns(&["state"]);
             let rows: Vec<Handler> = visit.rows(query).await?;
             Ok(Live {
-                followed: "All handlers are".to_owned(),
+                followed: "States of all handlers:".to_owned(),
                 tallies: tallies(rows.iter().map(|row| row.state.as_str())),
                 ..Live::default()
             })
@@ -237,12 +237,15 @@ fn of_deliveries(states: &[State], tracked: &[Tracked], changed: i64) -> Live {
     let has = |names: &[&str]| states.iter().any(|row| names.contains(&row.state.as_str()));
     Live {
         followed: match i64::try_from(tracked.len()).unwrap_or_default() {
-            1 if changed <= 1 => "The delivery is".to_owned(),
+            1 if changed <= 1 => "State of the delivery:".to_owned(),
             all if all >= changed => {
-                format!("The {} are", number::counted(all, "delivery", "deliveries"))
+                format!(
+                    "States of the {}:",
+                    number::counted(all, "delivery", "deliveries")
+                )
             }
             some => format!(
-                "The first {some} of {} are",
+                "States of the first {some} of {}:",
                 number::counted(changed, "delivery", "deliveries")
             ),
         },
@@ -452,9 +455,9 @@ mod tests {
             .collect();
         assert_eq!(counted, [("delivered", 2), ("ready", 1), ("dead", 1)]);
         assert!(live.is_moving && live.is_pending && live.has_dead);
-        assert_eq!(live.followed, "The 4 deliveries are");
+        assert_eq!(live.followed, "States of the 4 deliveries:");
         let live = of_deliveries(&states(&["delivered"; 60]), &tracked(60), 4_312);
-        assert_eq!(live.followed, "The first 60 of 4,312 deliveries are");
+        assert_eq!(live.followed, "States of the first 60 of 4,312 deliveries:");
         assert!(!live.is_moving && !live.is_pending);
         let live = of_deliveries(&states(&["retrying"]), &tracked(1), 1);
         assert!(!live.is_moving && live.is_pending);

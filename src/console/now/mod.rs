@@ -7,7 +7,7 @@ use super::{
     address::Address,
     event_row,
     frame::{Frame, minute_address},
-    handlers::{busy, milliseconds, rank, trouble},
+    handlers::{busy, milliseconds, rank, trouble, up_to},
     page::written,
     problem::PageError,
     request::PageRequest,
@@ -83,10 +83,19 @@ fn conflicts(source: &str) -> Address {
 
 /// A row of `hookfast.pending_counts`.
 #[derive(Deserialize)]
-struct Slots {
+struct Pending {
     handler: String,
+    waiting: i64,
+    later: i64,
     slots: Option<i64>,
     busy: Option<i64>,
+}
+
+impl Pending {
+    /// Those that are not ready: they wait for their key or for their time.
+    fn not_ready(&self) -> i64 {
+        self.waiting + self.later
+    }
 }
 
 /// A row of `hookfast.failures`.
@@ -130,10 +139,18 @@ struct SetupStep {
 impl NowPage {
     /// How many of its slots are busy: `12 of 16`.
     fn busy(&self, handler: &HandlerRow) -> String {
-        let of = |row: &&Slots| row.handler == handler.handler;
-        let found = self.rows.slots.iter().find(of);
+        let found = pending_of(&self.rows.pending, handler);
         found.map_or_else(String::new, |row| busy(row.busy, row.slots))
     }
+
+    /// How many of its deliveries wait for their key or for their time.
+    fn later(&self, handler: &HandlerRow) -> String {
+        up_to(pending_of(&self.rows.pending, handler).map_or(0, Pending::not_ready))
+    }
+}
+
+fn pending_of<'a>(pending: &'a [Pending], handler: &HandlerRow) -> Option<&'a Pending> {
+    pending.iter().find(|row| row.handler == handler.handler)
 }
 
 impl HandlerRow {
@@ -227,7 +244,7 @@ impl Change {
 /// What the page shows besides the summary.
 pub(super) struct NowRows {
     status: Vec<StatusRow>,
-    slots: Vec<Slots>,
+    pending: Vec<Pending>,
     failures: Vec<Failure>,
     unrouted: Vec<Unrouted>,
     changes: Vec<Change>,
@@ -239,10 +256,11 @@ pub(super) struct NowRows {
 
 async fn read(visit: &mut AsVisitor) -> Result<NowRows, PageError> {
     let ran_before = visit.ran().len();
-    let slots = ViewQuery::of(&views::PENDING_COUNTS).columns(&["handler", "slots", "busy"]);
+    let pending = ViewQuery::of(&views::PENDING_COUNTS)
+        .columns(&["handler", "waiting", "later", "slots", "busy"]);
     Ok(NowRows {
         status: visit.call(FunctionCall::of(&functions::STATUS)).await?,
-        slots: visit.rows(slots).await?,
+        pending: visit.rows(pending).await?,
         failures: visit.rows(failures()).await?,
         unrouted: visit.rows(ViewQuery::of(&views::UNROUTED)).await?,
         changes: visit.rows(changes()).await?,
@@ -267,7 +285,7 @@ pub(super) async fn now(request: PageRequest) -> Result<Response, PageError> {
     handlers.sort_by_key(|row| rank(&row.state));
     written(&NowPage {
         headline,
-        lede: lede(&summary.handler_rows, &rows.failures),
+        lede: lede(&summary.handler_rows, &rows.pending, &rows.failures),
         strip: Strip::full(&summary.minutes, minute_address),
         areas: areas(&rows.status, &summary.handler_rows, &summary.source_rows),
         handlers,
@@ -341,21 +359,23 @@ fn worst<'a>(rows: impl Iterator<Item = &'a StatusRow> + Clone) -> &'static str 
 }
 
 /// The pending deliveries, and the commonest failure of a handler that still has trouble.
-fn lede(handlers: &[HandlerRow], failures: &[Failure]) -> String {
+fn lede(handlers: &[HandlerRow], pending: &[Pending], failures: &[Failure]) -> String {
     match failures
         .iter()
         .find(|failure| failure.is_unrepaired(handlers))
     {
-        Some(failure) => format!("{} {}", waiting(handlers), failure.sentence()),
-        None => waiting(handlers),
+        Some(failure) => format!("{} {}", waiting(handlers, pending), failure.sentence()),
+        None => waiting(handlers, pending),
     }
 }
 
 /// The deliveries that wait for handlers with trouble.
-fn waiting(handlers: &[HandlerRow]) -> String {
+fn waiting(handlers: &[HandlerRow], pending: &[Pending]) -> String {
+    let count =
+        |row: &HandlerRow| row.ready + pending_of(pending, row).map_or(0, Pending::not_ready);
     let waiting: Vec<_> = handlers
         .iter()
-        .filter(|row| row.ready > 0 && !["ok", "retired"].contains(&row.state.as_str()))
+        .filter(|row| count(row) > 0 && !["ok", "retired"].contains(&row.state.as_str()))
         .collect();
     let safe = "Nothing that was answered 200 is lost.";
     match waiting.as_slice() {
@@ -367,15 +387,15 @@ fn waiting(handlers: &[HandlerRow]) -> String {
                 .unwrap_or_default();
             format!(
                 "{safe} {} for {}{oldest}.",
-                number::counted(one.ready, "delivery waits", "deliveries wait"),
+                number::counted(count(one), "delivery waits", "deliveries wait"),
                 one.handler
             )
         }
         some => {
-            let ready = some.iter().map(|row| row.ready).sum();
+            let waiting = some.iter().map(|row| count(row)).sum();
             format!(
                 "{safe} {} for {} handlers.",
-                number::counted(ready, "delivery waits", "deliveries wait"),
+                number::counted(waiting, "delivery waits", "deliveries wait"),
                 some.len()
             )
         }
@@ -489,7 +509,7 @@ mod tests {
             .expect("a row")
         };
         let safe = "Nothing that was answered 200 is lost.";
-        let lede_of = |row, types: &[&str]| lede(&[row], &[failure(types)]);
+        let lede_of = |row, types: &[&str]| lede(&[row], &[], &[failure(types)]);
         assert_eq!(lede_of(handler("ok", 0), &["orders.paid"]), safe);
         let known = format!(
             "{safe} The commonest failure of shop in 24 hours, with orders.paid: status 422."
@@ -498,5 +518,14 @@ mod tests {
         assert_eq!(lede_of(handler("failing", 0), &["orders.paid"]), known);
         let unknown = format!("{safe} The commonest failure of shop in 24 hours: status 422.");
         assert_eq!(lede_of(handler("open", 0), &[]), unknown);
+        let pending: [Pending; 1] = from_value(json!([{
+            "handler": "shop", "waiting": 3, "later": 4, "slots": null, "busy": null,
+        }]))
+        .expect("rows");
+        assert_eq!(
+            lede(&[handler("open", 0)], &pending, &[]),
+            format!("{safe} 7 deliveries wait for shop.")
+        );
+        assert_eq!(lede(&[handler("ok", 0)], &pending, &[]), safe);
     }
 }

