@@ -236,7 +236,9 @@ fn summary<'a>(states: impl Iterator<Item = &'a str> + Clone) -> String {
             )
         }
         (_, trouble) => {
-            format!("{trouble}. Events for these handlers are stored, and their deliveries wait.")
+            format!(
+                "{trouble}. Events for these handlers are stored. A handler that fails uses up the attempts of its deliveries: pause it if its repair takes long."
+            )
         }
     }
 }

@@ -85,7 +85,7 @@ impl<'a> ProblemPage<'a> {
 const UNAVAILABLE: [&str; 3] = [
     "Check that Postgres runs and accepts connections: try psql from the console's machine.",
     "If it does, read the log of the console, which names the error, and compare DATABASE_URL.",
-    "Then try again. Ingress and workers continue by themselves; nothing has to be repeated.",
+    "Then try again: ingress and workers continue by themselves. Have senders that never repeat, such as GitHub, send again what got 503.",
 ];
 
 /// Since when there was no answer.
@@ -196,7 +196,7 @@ fn failed(error: &VisitError) -> Response {
         VisitError::Unavailable { cause, last_answer } => {
             tracing::warn!(error = %cause, "the console cannot query the database");
             let text = format!(
-                "{} Every webhook that was answered 200 is stored. Senders get 503 meanwhile, and most of them repeat.",
+                "{} Every webhook that was answered 200 is stored. Senders get 503 meanwhile: many repeat, and some, such as GitHub, never do.",
                 since(*last_answer, SystemTime::now())
             );
             let mut response = respond(

@@ -351,7 +351,10 @@ fn answered(groups: &[Group]) -> String {
     let ok: i64 = groups.iter().map(|group| group.responded_ok).sum();
     let told = match (ok, all - ok) {
         (_, 0) => "They were answered 200, so the sender does not repeat them.".to_owned(),
-        (0, _) => "They were answered 401, so most senders repeat them.".to_owned(),
+        (0, _) => {
+            "They were answered 401. Many senders repeat them; some, such as GitHub, never do."
+                .to_owned()
+        }
         (some, rest) => format!(
             "{} answered 200, and the sender does not repeat them; {} 401.",
             number::counted(some, "was", "were"),

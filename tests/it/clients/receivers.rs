@@ -214,6 +214,12 @@ async fn a_receiver_with_silently_dead_connections_handles_the_next_webhook() {
                 .fetch_one(&pool)
                 .await
         };
+        let answered = async || {
+            let delivered = "SELECT count(*) FROM hookfast.attempts WHERE handler = 'shop' AND outcome = 'delivered'";
+            sqlx::query_scalar::<_, i64>(delivered)
+                .fetch_one(&pool)
+                .await
+        };
         for (name, count) in [("order.completed", 1), ("order.failed", 2)] {
             assert_eq!(
                 post(server.ingress().await, sample(name).expect("a sample"))
@@ -226,6 +232,8 @@ async fn a_receiver_with_silently_dead_connections_handles_the_next_webhook() {
                 received().await.expect("a count") == count
             })
             .await;
+            // Until it has answered, it still uses the connection.
+            wait_until(&what, async || answered().await.expect("a count") == count).await;
             line.freeze();
         }
     }
