@@ -184,10 +184,8 @@ async fn pull(url: String, batch: i32, completed: Arc<AtomicU64>) -> anyhow::Res
             .bind(batch)
             .fetch_all(&mut connection)
             .await?;
-        if claimed.is_empty() {
-            tokio::time::sleep(Duration::from_millis(50)).await;
-        }
         let Some((lease, _)) = claimed.first() else {
+            tokio::time::sleep(Duration::from_millis(50)).await;
             continue;
         };
         let deliveries: Vec<i64> = claimed.iter().map(|(_, delivery)| *delivery).collect();

@@ -16,7 +16,7 @@ struct IdRow {
     event_id: String,
 }
 
-/// ConflictFilter conflicts are looked at.
+/// Which conflicts are read.
 #[derive(Default)]
 pub(super) struct ConflictFilter {
     pub(super) source: Option<String>,

@@ -41,7 +41,7 @@ impl<T> SharedByRole<T> {
         self.0.lock().clear();
     }
 
-    /// The rows about `subject` for the visitor's role. Of several visitors at once, one reads them.
+    /// The rows about `subject` (empty for the whole system) for the visitor's role. Of several visitors at once, one reads them.
     pub(super) async fn of<E>(
         &self,
         visit: &mut AsVisitor,

@@ -6,27 +6,22 @@ CREATE OR REPLACE FUNCTION hookfast.complete_many(lease_id bigint, delivery_ids 
     SET debug_print_parse = off SET debug_print_rewritten = off SET debug_print_plan = off AS $$
 #variable_conflict use_column
 DECLARE
-    held tid[] := hookfast_data.lock_pulled_deliveries(complete_many.lease_id, complete_many.delivery_ids);
-    pulled record;
+    pulled record := hookfast_data.lock_pulled_deliveries(complete_many.lease_id, complete_many.delivery_ids);
     keys text[];
     completed bigint;
 BEGIN
-    IF held = '{}' THEN
+    IF pulled.held = '{}' THEN
         RETURN;
     END IF;
-    SELECT h.id, 'handler:' || h.name AS subject, x.elapsed_ms, hookfast_data.duration_counter(x.elapsed_ms) AS took
-        INTO pulled FROM hookfast_data.leases l JOIN hookfast_data.handlers h ON h.id = l.handlers[1]
-        CROSS JOIN LATERAL (SELECT extract(epoch FROM clock_timestamp() - l.registered_at) * 1000 AS elapsed_ms) x
-        WHERE l.id = complete_many.lease_id;
     WITH deleted AS (
-        DELETE FROM hookfast_data.outbox o WHERE o.ctid = ANY (held)
+        DELETE FROM hookfast_data.outbox o WHERE o.ctid = ANY (pulled.held)
         RETURNING o.event_id, o.id, o.attempt_number, o.ordering_key
     ),
     new_attempts AS (
         INSERT INTO hookfast_data.attempts (event_id, delivery_id, attempt_number, handler_id, outcome, duration_ms,
             lease_id)
-        SELECT d.event_id, d.id, d.attempt_number, pulled.id, 'delivered',
-            least(2147483647, pulled.elapsed_ms)::integer, complete_many.lease_id
+        SELECT d.event_id, d.id, d.attempt_number, (pulled.handler).id, 'delivered',
+            pulled.duration_ms, complete_many.lease_id
         FROM deleted d
         ON CONFLICT DO NOTHING
     )
@@ -35,7 +30,7 @@ BEGIN
     INSERT INTO hookfast_data.pending_counts (subject, counter, value)
     VALUES (pulled.subject, 'delivered', completed), (pulled.subject, pulled.took, completed);
     IF keys IS NOT NULL THEN
-        PERFORM hookfast_data.make_next_due(pulled.id, keys);
+        PERFORM hookfast_data.make_next_due((pulled.handler).id, keys);
     END IF;
 END $$;
 COMMENT ON FUNCTION hookfast.complete_many IS

@@ -8,36 +8,31 @@ CREATE OR REPLACE FUNCTION hookfast.fail_many(
     SET debug_print_parse = off SET debug_print_rewritten = off SET debug_print_plan = off AS $$
 #variable_conflict use_column
 DECLARE
-    held tid[] := hookfast_data.lock_pulled_deliveries(fail_many.lease_id, fail_many.delivery_ids);
+    pulled record := hookfast_data.lock_pulled_deliveries(fail_many.lease_id, fail_many.delivery_ids);
     is_rejected boolean := coalesce(fail_many.dead, false);
-    pulled record;
     keys text[];
     retried bigint;
     died bigint;
 BEGIN
-    IF held = '{}' THEN
+    IF pulled.held = '{}' THEN
         RETURN;
     END IF;
-    SELECT h.id, 'handler:' || h.name AS subject, h.retry, h.max_attempts, x.elapsed_ms,
-            hookfast_data.duration_counter(x.elapsed_ms) AS took
-        INTO pulled FROM hookfast_data.leases l JOIN hookfast_data.handlers h ON h.id = l.handlers[1]
-        CROSS JOIN LATERAL (SELECT extract(epoch FROM clock_timestamp() - l.registered_at) * 1000 AS elapsed_ms) x
-        WHERE l.id = fail_many.lease_id;
     WITH again AS (
         UPDATE hookfast_data.outbox o SET lease_id = NULL, attempts_left = o.attempts_left - 1,
             due_at = clock_timestamp() + greatest(coalesce(fail_many.retry_after, interval '0'),
-                hookfast_data.retry_delay(pulled.retry, greatest(1, pulled.max_attempts - o.attempts_left + 1)))
-        WHERE o.ctid = ANY (held) AND o.attempts_left > 1 AND NOT is_rejected
+                hookfast_data.retry_delay((pulled.handler).retry,
+                    greatest(1, (pulled.handler).max_attempts - o.attempts_left + 1)))
+        WHERE o.ctid = ANY (pulled.held) AND o.attempts_left > 1 AND NOT is_rejected
         RETURNING o.event_id, o.id, o.attempt_number
     ),
     deleted AS (
-        DELETE FROM hookfast_data.outbox o WHERE o.ctid = ANY (held) AND (o.attempts_left <= 1 OR is_rejected)
+        DELETE FROM hookfast_data.outbox o WHERE o.ctid = ANY (pulled.held) AND (o.attempts_left <= 1 OR is_rejected)
         RETURNING o.event_id, o.id, o.attempt_number, o.lost, o.ordering_key, o.replay_id
     ),
     new_dead_letters AS (
         INSERT INTO hookfast_data.dead_letters
             (delivery_id, handler_id, event_id, attempt_number, lost, ordering_key, reason, last_error, replay_id)
-        SELECT d.id, pulled.id, d.event_id, d.attempt_number, d.lost, d.ordering_key,
+        SELECT d.id, (pulled.handler).id, d.event_id, d.attempt_number, d.lost, d.ordering_key,
             CASE WHEN is_rejected THEN 'rejected' ELSE 'attempts_exhausted' END, left(fail_many.error, 2000),
             d.replay_id
         FROM deleted d
@@ -45,8 +40,8 @@ BEGIN
     new_attempts AS (
         INSERT INTO hookfast_data.attempts (event_id, delivery_id, attempt_number, handler_id, outcome, duration_ms,
             lease_id, error, error_kind)
-        SELECT x.event_id, x.id, x.attempt_number, pulled.id, x.outcome,
-            least(2147483647, pulled.elapsed_ms)::integer, fail_many.lease_id, left(fail_many.error, 2000), 'handler'
+        SELECT x.event_id, x.id, x.attempt_number, (pulled.handler).id, x.outcome,
+            pulled.duration_ms, fail_many.lease_id, left(fail_many.error, 2000), 'handler'
         FROM (SELECT a.event_id, a.id, a.attempt_number, 'retry' AS outcome FROM again a
             UNION ALL SELECT d.event_id, d.id, d.attempt_number, 'dead' FROM deleted d) x
         ON CONFLICT DO NOTHING
@@ -59,7 +54,7 @@ BEGIN
     FROM (VALUES ('retry', retried), ('dead', died), (pulled.took, retried + died)) c (counter, value)
     WHERE c.value > 0;
     IF keys IS NOT NULL THEN
-        PERFORM hookfast_data.make_next_due(pulled.id, keys);
+        PERFORM hookfast_data.make_next_due((pulled.handler).id, keys);
     END IF;
 END $$;
 COMMENT ON FUNCTION hookfast.fail_many IS

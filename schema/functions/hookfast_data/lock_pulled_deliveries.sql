@@ -1,18 +1,19 @@
 -- Locks deliveries in the order of their ids, if the lease still holds each of them. Those of one id count once.
-CREATE OR REPLACE FUNCTION hookfast_data.lock_pulled_deliveries(lease bigint, deliveries bigint[]) RETURNS tid[]
+CREATE OR REPLACE FUNCTION hookfast_data.lock_pulled_deliveries(lease bigint, deliveries bigint[], OUT held tid[],
+    OUT handler hookfast_data.handlers, OUT subject text, OUT duration_ms integer, OUT took text)
     LANGUAGE plpgsql SET jit = off SET enable_seqscan = off SET enable_bitmapscan = off SET enable_hashjoin = off
     SET enable_mergejoin = off SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
     pulled record;
-    held tid[];
     ids bigint[];
+    elapsed_ms numeric;
     missing bigint;
 BEGIN
     IF deliveries IS NULL THEN
         RAISE 'no delivery is named; nothing was changed'
             USING ERRCODE = '22004', HINT = 'Pass an array of the delivery_ids that the claim returned.';
     END IF;
-    SELECT l.handlers[1] AS handler_id, l.claimed_in INTO pulled FROM hookfast_data.leases l
+    SELECT l.handlers[1] AS handler_id, l.claimed_in, l.registered_at INTO pulled FROM hookfast_data.leases l
         WHERE l.id = lease AND l.kind = 'pull';
     -- By one look-up of the primary key each, whatever the size of the outbox was when this was planned.
     SELECT array_agg(x.tid), array_agg(x.id) INTO held, ids
@@ -34,9 +35,14 @@ BEGIN
             USING ERRCODE = 'HF003',
                 HINT = 'Commit the claim before the work begins. Otherwise a crash would not count as an attempt.';
     END IF;
-    RETURN coalesce(held, '{}');
+    held := coalesce(held, '{}');
+    SELECT h.* INTO handler FROM hookfast_data.handlers h WHERE h.id = pulled.handler_id;
+    subject := 'handler:' || handler.name;
+    elapsed_ms := extract(epoch FROM clock_timestamp() - pulled.registered_at) * 1000;
+    duration_ms := least(2147483647, elapsed_ms);
+    took := hookfast_data.duration_counter(elapsed_ms);
 END $$;
 COMMENT ON FUNCTION hookfast_data.lock_pulled_deliveries IS
     'The fence of pulling clients: raises HF002 if the lease is lost, HF003 if the claim is not committed. Returns '
-    'where the rows are';
+    'where the rows are, their handler, and what is counted for it';
 REVOKE ALL ON FUNCTION hookfast_data.lock_pulled_deliveries FROM PUBLIC;

@@ -1,9 +1,8 @@
--- In PL/pgSQL, so that a session plans it once: as SQL, each call of hookfast.enqueue would plan it again. It repeats
--- the rule of type_matches, since readers call it through a view and may not name functions of this schema;
--- tests/it/store/routing.rs compares the two.
+-- In PL/pgSQL, so that a session plans it once: as SQL, each call of hookfast.enqueue would plan it again.
+-- SECURITY DEFINER, since readers call it through a view and may not name functions of this schema.
 CREATE OR REPLACE FUNCTION hookfast_data.subscribes(types text[], sources text[], source text,
     type text) RETURNS boolean
-    LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE SET search_path = pg_catalog, pg_temp
+    LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE SECURITY DEFINER SET search_path = pg_catalog, pg_temp
     SET debug_print_parse = off SET debug_print_rewritten = off SET debug_print_plan = off AS $$
 DECLARE
     pattern text;
@@ -13,11 +12,8 @@ BEGIN
     END IF;
     FOREACH pattern IN ARRAY types LOOP
         -- Only handlers that name an alert receive it: a handler with the pattern * subscribes to all other events.
-        IF (pattern = '*' OR type = pattern OR right(pattern, 2) = '.*' AND starts_with(type, left(pattern, -1))
-                AND length(type) >= length(pattern))
-            AND (source <> 'hookfast' OR 'hookfast' = ANY (sources)
-                OR sources IS NULL AND starts_with(pattern, 'hookfast.'))
-        THEN
+        IF hookfast_data.type_matches(pattern, type) AND (source <> 'hookfast' OR 'hookfast' = ANY (sources)
+            OR sources IS NULL AND starts_with(pattern, 'hookfast.')) THEN
             RETURN true;
         END IF;
     END LOOP;

@@ -98,10 +98,6 @@ impl HandlerPage {
             self.rows.pending.later,
         ])
     }
-
-    fn is_configured(&self) -> bool {
-        self.rows.is_configured()
-    }
 }
 
 /// The parts between growing counts, none of which counts further than [`COUNTED`].

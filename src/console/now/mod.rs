@@ -378,6 +378,11 @@ fn waiting(handlers: &[HandlerRow], pending: &[Pending]) -> String {
         .filter(|row| count(row) > 0 && !["ok", "retired"].contains(&row.state.as_str()))
         .collect();
     let safe = "Nothing that was answered 200 is lost.";
+    // Each count ends at 10,000.
+    let least = match waiting.iter().any(|row| count(row) >= 10_000) {
+        true => "At least ",
+        false => "",
+    };
     match waiting.as_slice() {
         [] => safe.to_owned(),
         [one] => {
@@ -386,7 +391,7 @@ fn waiting(handlers: &[HandlerRow], pending: &[Pending]) -> String {
                 .map(|age| format!(", the oldest for {}", age.text()))
                 .unwrap_or_default();
             format!(
-                "{safe} {} for {}{oldest}.",
+                "{safe} {least}{} for {}{oldest}.",
                 number::counted(count(one), "delivery waits", "deliveries wait"),
                 one.handler
             )
@@ -394,7 +399,7 @@ fn waiting(handlers: &[HandlerRow], pending: &[Pending]) -> String {
         some => {
             let waiting = some.iter().map(|row| count(row)).sum();
             format!(
-                "{safe} {} for {} handlers.",
+                "{safe} {least}{} for {} handlers.",
                 number::counted(waiting, "delivery waits", "deliveries wait"),
                 some.len()
             )
@@ -527,5 +532,11 @@ mod tests {
             format!("{safe} 7 deliveries wait for shop.")
         );
         assert_eq!(lede(&[handler("ok", 0)], &pending, &[]), safe);
+        let mut many = handler("open", 0);
+        many.ready = 10_000;
+        assert_eq!(
+            lede(&[many], &pending, &[]),
+            format!("{safe} At least 10,007 deliveries wait for shop.")
+        );
     }
 }

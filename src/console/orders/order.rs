@@ -41,7 +41,7 @@ struct OrderPage {
     others: Vec<OrderRow>,
     conflicts: Vec<Conflict>,
     /// The handlers that have the result of this order.
-    takers: String,
+    delivered_to: String,
     ticket: [String; 4],
     acts: Vec<Act>,
 }
@@ -79,24 +79,22 @@ struct Conflict {
     order_id: Option<String>,
     /// The handlers that have this result, filled in later.
     #[serde(skip)]
-    takers: String,
+    delivered_to: String,
 }
 
 /// A row of `hookfast.deliveries`: a handler that has a result.
 #[derive(Deserialize)]
-struct Taker {
+struct DeliveredRow {
     event_id: String,
     handler: String,
 }
 
 impl OrderPage {
     /// Whether the shop has more than one result.
-    fn is_taken_twice(&self) -> bool {
-        let others = self.conflicts.iter().map(|conflict| &conflict.takers);
-        let taken = others
-            .chain([&self.takers])
-            .filter(|takers| !takers.is_empty());
-        taken.count() > 1
+    fn has_several_results(&self) -> bool {
+        let others = self.conflicts.iter().map(|conflict| &conflict.delivered_to);
+        let handlers = others.chain([&self.delivered_to]);
+        handlers.filter(|handlers| !handlers.is_empty()).count() > 1
     }
 }
 
@@ -211,7 +209,7 @@ async fn page(
         others.retain(|other| other.address() != order.address());
     }
     let sims = sims(&mut visit, &order).await?;
-    let (mut conflicts, takers) = conflicts(&mut visit, &order, &sims).await?;
+    let (mut conflicts, delivered) = conflicts(&mut visit, &order, &sims).await?;
     let (event, explained, deliveries) = result(&mut visit, &order).await?;
     let frame = Frame::of(
         &request,
@@ -250,17 +248,17 @@ async fn page(
         now,
     };
     for conflict in &mut conflicts {
-        let of = takers
+        let of = delivered
             .iter()
-            .filter(|taker| taker.event_id == conflict.event_id);
+            .filter(|row| row.event_id == conflict.event_id);
         let names = of
-            .map(|taker| taker.handler.as_str())
+            .map(|row| row.handler.as_str())
             .filter(|name| !is_projection(name));
-        conflict.takers = names.collect::<Vec<_>>().join(", ");
+        conflict.delivered_to = names.collect::<Vec<_>>().join(", ");
     }
-    let takers = handlers.iter().filter(|handler| handler.has == Has::Yes);
-    let takers: Vec<_> = takers.map(|handler| handler.name.as_str()).collect();
-    let takers = takers.join(", ");
+    let have = handlers.iter().filter(|handler| handler.has == Has::Yes);
+    let have: Vec<_> = have.map(|handler| handler.name.as_str()).collect();
+    let delivered_to = have.join(", ");
     let is_unfinished = order.is_unfinished()
         || handlers
             .iter()
@@ -284,7 +282,7 @@ async fn page(
         event,
         others,
         conflicts,
-        takers,
+        delivered_to,
         order,
     })
 }
@@ -345,7 +343,7 @@ async fn conflicts(
     visit: &mut AsVisitor,
     order: &OrderRow,
     sims: &[Sim],
-) -> Result<(Vec<Conflict>, Vec<Taker>), PageError> {
+) -> Result<(Vec<Conflict>, Vec<DeliveredRow>), PageError> {
     if order.conflict_event_ids.is_empty() {
         return Ok((Vec::new(), Vec::new()));
     }

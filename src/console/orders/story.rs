@@ -148,7 +148,7 @@ impl Facts<'_> {
             }
             _ => String::new(),
         };
-        let double = if order.possible_double_purchase && order.acknowledged_at.is_none() {
+        let double = if order.is_possibly_double() {
             " (a second result exists: possibly bought twice)"
         } else {
             ""

@@ -1,12 +1,7 @@
 //! Several deliveries of a lease that are settled at once.
 
-use super::{claim, code, running};
-use crate::{
-    app::{Running, source, subscription},
-    support::postgres::database,
-};
-use hookfast::internals::domain::OnInvalidSignature::Reject;
-use hookfast::internals::domain::{OnDeadLetter, Order};
+use super::{claim, code, in_order_of_steps, running};
+use crate::{app::Running, support::postgres::database};
 use sqlx::{Connection, PgConnection, PgExecutor};
 
 async fn complete_many(
@@ -128,19 +123,7 @@ async fn deliveries_fail_together_each_by_its_own_attempts() {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_next_delivery_of_each_key_is_due_after_a_batch() {
     let database = database().await;
-    let running = Running::start(&database, |builder| {
-        let mut shop = subscription("shop");
-        shop.types = vec!["step".parse().expect("a pattern")];
-        shop.policy.order = Some(Order {
-            by: "/key".parse().expect("a path"),
-            on_dead: OnDeadLetter::Skip,
-        });
-        builder
-            .source(source(Reject))
-            .sql_source("steps".parse().expect("a name"))
-            .pull_handler(shop)
-    })
-    .await;
+    let running = in_order_of_steps(&database).await;
     for step in 0..9 {
         let key = step % 3;
         let payload = format!("{{\"key\": \"key {key}\", \"step\": {step}}}");

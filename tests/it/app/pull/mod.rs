@@ -9,6 +9,7 @@ mod settling;
 use super::{Running, source, subscription};
 use crate::support::airalo::order;
 use hookfast::internals::domain::OnInvalidSignature::Reject;
+use hookfast::internals::domain::{OnDeadLetter, Order};
 use sqlx::{PgExecutor, PgPool, Row};
 
 async fn running(database: &crate::support::postgres::Database, orders: u64) -> Running {
@@ -25,6 +26,23 @@ async fn running(database: &crate::support::postgres::Database, orders: u64) -> 
         );
     }
     running
+}
+
+/// An ordered handler of the type `step`, whose events have a `key`.
+async fn in_order_of_steps(database: &crate::support::postgres::Database) -> Running {
+    Running::start(database, |builder| {
+        let mut shop = subscription("shop");
+        shop.types = vec!["step".parse().expect("a pattern")];
+        shop.policy.order = Some(Order {
+            by: "/key".parse().expect("a path"),
+            on_dead: OnDeadLetter::Skip,
+        });
+        builder
+            .source(source(Reject))
+            .sql_source("steps".parse().expect("a name"))
+            .pull_handler(shop)
+    })
+    .await
 }
 
 /// The columns of a claim that these tests read: lease, delivery, attempt.

@@ -1,12 +1,7 @@
 //! Ordering keys of pull handlers.
 
-use super::{claim, complete};
-use crate::{
-    app::{Running, source, subscription},
-    support::postgres::database,
-};
-use hookfast::internals::domain::OnInvalidSignature::Reject;
-use hookfast::internals::domain::{OnDeadLetter, Order};
+use super::{claim, complete, in_order_of_steps};
+use crate::support::postgres::database;
 use std::time::Duration;
 
 /// Two clients: one gives keys to new deliveries while the other settles the previous one. Whatever
@@ -16,19 +11,7 @@ use std::time::Duration;
 async fn no_wake_up_between_two_clients_is_lost() {
     const STEPS: i64 = 600;
     let database = database().await;
-    let running = Running::start(&database, |builder| {
-        let mut shop = subscription("shop");
-        shop.types = vec!["step".parse().expect("a pattern")];
-        shop.policy.order = Some(Order {
-            by: "/key".parse().expect("a path"),
-            on_dead: OnDeadLetter::Skip,
-        });
-        builder
-            .source(source(Reject))
-            .sql_source("steps".parse().expect("a name"))
-            .pull_handler(shop)
-    })
-    .await;
+    let running = in_order_of_steps(&database).await;
     running
         .execute("CREATE TABLE ledger (at bigint GENERATED ALWAYS AS IDENTITY, delivery_id bigint)")
         .await;
@@ -87,19 +70,7 @@ async fn no_wake_up_between_two_clients_is_lost() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_key_without_a_wake_up_is_found() {
     let database = database().await;
-    let running = Running::start(&database, |builder| {
-        let mut shop = subscription("shop");
-        shop.types = vec!["step".parse().expect("a pattern")];
-        shop.policy.order = Some(Order {
-            by: "/key".parse().expect("a path"),
-            on_dead: OnDeadLetter::Skip,
-        });
-        builder
-            .source(source(Reject))
-            .sql_source("steps".parse().expect("a name"))
-            .pull_handler(shop)
-    })
-    .await;
+    let running = in_order_of_steps(&database).await;
     running.execute("SELECT hookfast.enqueue('steps', 'step', '{\"key\":\"k\"}') FROM generate_series(1, 2)").await;
     assert_eq!(claim(&running.pool, 1).await.len(), 1);
     running
