@@ -1,8 +1,8 @@
 //! `hookfast conflicts`.
 
 use super::{
+    event_filters::EventFilters,
     session::{self, Confirmation, Output, Page, Sample},
-    time_args::When,
 };
 use crate::store::catalog::{functions, views};
 use crate::store::{FunctionCall, SqlArg, ViewQuery};
@@ -38,7 +38,7 @@ struct Acknowledge {
     #[arg(long)]
     all: bool,
     #[command(flatten)]
-    filters: AcknowledgeFilters,
+    filters: EventFilters,
     /// What was done, recorded in the audit log
     #[arg(long)]
     why: String,
@@ -46,25 +46,6 @@ struct Acknowledge {
     confirmation: Confirmation,
     #[command(flatten)]
     output: Output,
-}
-
-// Each filter conflicts with the id: clap does not require `--all` beside an argument that excludes it.
-#[derive(clap::Args)]
-#[group(multiple = true, requires = "all", conflicts_with = "event")]
-struct AcknowledgeFilters {
-    /// Only this source
-    #[arg(long)]
-    source: Option<String>,
-    /// Only this type: airalo.order.completed.conflict, or airalo.*
-    #[arg(long = "type", value_name = "TYPE")]
-    of_type: Option<String>,
-    /// Only those received at or after this time: 2h (ago), 7d, or a time such as 2026-07-01 12:00
-    /// (UTC)
-    #[arg(long, value_name = "TIME")]
-    after: Option<When>,
-    /// Only those received before this time
-    #[arg(long, value_name = "TIME")]
-    before: Option<When>,
 }
 
 const SAMPLE: [&str; 5] = [
@@ -104,17 +85,8 @@ impl Acknowledge {
             let done = format!("conflict of event {event}: acknowledged");
             return session.act(call, &done).await;
         }
-        let call = FunctionCall::act(&functions::ACKNOWLEDGE_CONFLICTS, self.why)
-            .with("source", self.filters.source.map(SqlArg::text))
-            .with("type", self.filters.of_type.map(SqlArg::text))
-            .with(
-                "received_after",
-                self.filters.after.as_ref().map(When::past),
-            )
-            .with(
-                "received_before",
-                self.filters.before.as_ref().map(When::past),
-            );
+        let call = FunctionCall::act(&functions::ACKNOWLEDGE_CONFLICTS, self.why);
+        let call = self.filters.add_to(call);
         session
             .bulk(
                 call,

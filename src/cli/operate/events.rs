@@ -2,9 +2,10 @@
 
 use super::{
     deliveries,
+    event_filters::EventFilters,
     replays::SAME_WEBHOOK_ID,
     session::{self, Confirmation, Output, Page, Sample, Session},
-    time_args::{Between, When},
+    time_args::Between,
     timeline,
 };
 use crate::cli::{
@@ -90,7 +91,9 @@ struct Erase {
     #[arg(long)]
     all: bool,
     #[command(flatten)]
-    filters: EraseFilters,
+    contents: ContentFilters,
+    #[command(flatten)]
+    filters: EventFilters,
     /// Reason, recorded in the audit log. It should not repeat the erased data
     #[arg(long)]
     why: String,
@@ -100,26 +103,13 @@ struct Erase {
     output: Output,
 }
 
-// Each filter conflicts with the id: clap does not require `--all` beside an argument that excludes it.
+// As in `EventFilters`.
 #[derive(clap::Args)]
 #[group(multiple = true, requires = "all", conflicts_with = "event")]
-struct EraseFilters {
+struct ContentFilters {
     /// Only those that `hookfast events show` finds by this text
     #[arg(long, value_name = "TEXT")]
     term: Option<String>,
-    /// Only this source
-    #[arg(long)]
-    source: Option<String>,
-    /// Only this type: airalo.order.completed, or airalo.*
-    #[arg(long = "type", value_name = "TYPE")]
-    of_type: Option<String>,
-    /// Only those received at or after this time: 2h (ago), 7d, or a time such as 2026-07-01 12:00
-    /// (UTC)
-    #[arg(long, value_name = "TIME")]
-    after: Option<When>,
-    /// Only those received before this time
-    #[arg(long, value_name = "TIME")]
-    before: Option<When>,
     /// Only if the payload matches this jsonpath predicate, such as '$.data.email ==
     /// "a@example.com"'
     #[arg(long, value_name = "JSONPATH")]
@@ -337,18 +327,9 @@ impl Erase {
             return session.act(call, &format!("event {event} is erased")).await;
         }
         let call = FunctionCall::act(&functions::ERASE_ALL, self.why)
-            .with("term", self.filters.term.map(SqlArg::text))
-            .with("source", self.filters.source.map(SqlArg::text))
-            .with("type", self.filters.of_type.map(SqlArg::text))
-            .with(
-                "received_after",
-                self.filters.after.as_ref().map(When::past),
-            )
-            .with(
-                "received_before",
-                self.filters.before.as_ref().map(When::past),
-            )
-            .with("payload", self.filters.payload.map(SqlArg::path));
+            .with("term", self.contents.term.map(SqlArg::text))
+            .with("payload", self.contents.payload.map(SqlArg::path));
+        let call = self.filters.add_to(call);
         session
             .bulk(call, self.confirmation, "erase", "events", sample())
             .await

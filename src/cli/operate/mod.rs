@@ -3,6 +3,7 @@
 mod conflicts;
 mod dead_letters;
 mod deliveries;
+mod event_filters;
 mod events;
 mod handlers;
 mod lists;
